@@ -73,11 +73,13 @@ struct Context {
   void* (*scratch)(Context&, i64 bytes);
 };
 
-// Kernels for float32, one entry per op.
-struct Kernels {
-#define QUERN_OP(name, types, ...) void (*name)(const args::name<float>&, Context&);
+// One kernel per op for the dtype T; null where T has none.
+template <class T>
+struct Table {
+#define QUERN_OP(name, types, ...) void (*name)(const args::name<T>&, Context&);
 #include "../ops.def"
 };
+using Kernels = Table<float>;
 
 // Every buffer may be read this many bytes past its end (never written), so tails load whole vectors.
 constexpr i64 read_slack = 256;
