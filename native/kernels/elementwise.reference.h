@@ -1,0 +1,106 @@
+// References of the elementwise ops with broadcasting: PyTorch's semantics, NaN included.
+#pragma once
+#include <cmath>
+
+#include "layout.reference.h"
+
+namespace quern::reference {
+
+template <class T>
+T unary_value(Unary kind, T x) {
+  switch (kind) {
+    case Unary::identity: return x;
+    case Unary::neg: return -x;
+    case Unary::abs: return std::fabs(x);
+    case Unary::sign: return x > 0 ? T(1) : x < 0 ? T(-1) : x;  // NaN stays NaN, as a zero its sign
+    case Unary::exp: return std::exp(x);
+    case Unary::log: return std::log(x);
+    case Unary::sqrt: return std::sqrt(x);
+    case Unary::rsqrt: return 1 / std::sqrt(x);
+    case Unary::square: return x * x;
+    case Unary::reciprocal: return 1 / x;
+    case Unary::sin: return std::sin(x);
+    case Unary::cos: return std::cos(x);
+    case Unary::tanh: return std::tanh(x);
+    case Unary::sigmoid: return 1 / (1 + std::exp(-x));
+    case Unary::relu: return x <= 0 ? T(0) : x;
+  }
+  return x;
+}
+
+template <class T>
+T binary_value(Binary kind, T a, T b) {
+  switch (kind) {
+    case Binary::add: return a + b;
+    case Binary::sub: return a - b;
+    case Binary::mul: return a * b;
+    case Binary::div: return a / b;
+    case Binary::pow: return std::pow(a, b);
+    case Binary::maximum: return a != a || a > b ? a : b;
+    case Binary::minimum: return a != a || a < b ? a : b;
+    case Binary::relu_grad: return b <= 0 ? T(0) : a;
+    case Binary::sigmoid_grad: return a * b * (1 - b);
+    case Binary::tanh_grad: return a * (1 - b * b);
+  }
+  return a;
+}
+
+template <class T>
+bool compare_value(Compare kind, T a, T b) {
+  switch (kind) {
+    case Compare::eq: return a == b;
+    case Compare::ne: return a != b;
+    case Compare::lt: return a < b;
+    case Compare::le: return a <= b;
+    case Compare::gt: return a > b;
+    case Compare::ge: return a >= b;
+  }
+  return false;
+}
+
+template <class T>
+void unary(const args::unary<T>& u, Context&) {
+  const auto kind = static_cast<Unary>(u.kind);
+  for_each_index<2>(u.layout, u.rank, [&](const auto& at) { u.out[at[0]] = unary_value(kind, u.x[at[1]]); });
+}
+
+template <class T>
+void binary(const args::binary<T>& b, Context&) {
+  const auto kind = static_cast<Binary>(b.kind);
+  for_each_index<3>(b.layout, b.rank,
+                    [&](const auto& at) { b.out[at[0]] = binary_value(kind, b.a[at[1]], b.b[at[2]]); });
+}
+
+template <class T>
+void scalar(const args::scalar<T>& s, Context&) {
+  const auto kind = static_cast<Binary>(s.kind);
+  const T value = static_cast<T>(s.value);
+  for_each_index<2>(s.layout, s.rank, [&](const auto& at) {
+    const T x = s.x[at[1]];
+    s.out[at[0]] = s.reversed ? binary_value(kind, value, x) : binary_value(kind, x, value);
+  });
+}
+
+template <class T>
+void compare(const args::compare<T>& c, Context&) {
+  const auto kind = static_cast<Compare>(c.kind);
+  for_each_index<3>(c.layout, c.rank,
+                    [&](const auto& at) { c.out[at[0]] = compare_value(kind, c.a[at[1]], c.b[at[2]]); });
+}
+
+template <class T>
+void where(const args::where<T>& w, Context&) {
+  for_each_index<4>(w.layout, w.rank,
+                    [&](const auto& at) { w.out[at[0]] = w.condition[at[1]] ? w.a[at[2]] : w.b[at[3]]; });
+}
+
+template <class T>
+void clamp(const args::clamp<T>& c, Context&) {
+  const T low = static_cast<T>(c.low), high = static_cast<T>(c.high);
+  for (i64 i = 0; i < c.n; i++) {
+    const T x = c.x[i] < low ? low : c.x[i];
+    c.out[i] = x > high ? high : x;
+  }
+}
+
+}  // namespace quern::reference

@@ -1,0 +1,202 @@
+// The one driver under convolution forward and backward-data: a matrix product whose rows of A are gathered from an
+// image through a list of taps, y[oy][ox] = bias + Σ_t x[oy·step + tap_y[t]][ox·step + tap_x[t]] · w[t].
+#pragma once
+#include "pack.h"
+
+namespace quern::QUERN_ISA {
+
+constexpr i64 serial_work = 262144;    // multiply-adds below which threads cost more than they bring
+constexpr i64 slab_floats = 96 << 10;  // of the source that one task works on: it shares L2 with weights and output
+constexpr i64 weight_floats = 96 << 10;  // of packed weights that stay in L2 while all tiles of a slab pass by
+
+struct Gather {
+  i64 images, rows, columns;  // of y
+  float* y;
+  i64 y_image, y_row, y_pixel;  // strides
+  const float* x;               // x(images,height,width,channels·groups); zero outside
+  i64 height, width, channels;  // channels of one group
+  i64 step_h, step_w;
+  i64 groups, outputs;   // outputs: channels of y in one group
+  const float* weights;  // packed: (groups, panels, taps, run, NR or, for the last, W)
+  const float* bias;
+  bool relu;
+  i64 taps, run;  // floats of x under each tap, contiguous
+  i64 reach;      // pixels that a run covers
+  const i64 *tap_y, *tap_x;
+  bool lanes;  // depthwise: each channel by itself, and run is 1
+};
+
+// What follows from it: how y is cut into slabs, and where the source of a slab lies.
+struct Slabs {
+  i64 images, rows;        // of y, in one slab
+  i64 across_y, across_n;  // slabs down an image, and along the images
+  i64 panels;              // of each group
+  i64 chunks;              // that the panels are split into when slabs alone are too few
+  bool padded;             // the source is a copy with zeros around it
+  i64 top, left;           // source row and column of y's first pixel and first tap
+  i64 height, width;       // of the source of a slab
+  i64 image, row, pixel;   // strides of the source
+  i64 *a_offset, *c_offset, *delta;
+  float* copies;
+  i64 copy_floats, tile_floats;  // per worker: the padded slab, and the copy of a tile where A is copied
+};
+
+inline void lowest_and_highest(const i64* v, i64 n, i64& low, i64& high) {
+  low = high = n > 0 ? v[0] : 0;
+  for (i64 i = 1; i < n; i++) low = min(low, v[i]), high = max(high, v[i]);
+}
+
+inline i64 source_rows(const Gather& g, i64 rows, i64 span) { return (rows - 1) * g.step_h + span; }
+
+inline Slabs make_slabs(const Gather& g, int threads) {
+  Slabs s{};
+  i64 bottom, right;
+  lowest_and_highest(g.tap_y, g.taps, s.top, bottom);
+  lowest_and_highest(g.tap_x, g.taps, s.left, right);
+  right += g.reach - 1;
+  const i64 span = bottom - s.top + 1;
+  s.width = (g.columns - 1) * g.step_w + right - s.left + 1;
+  // Pixels a multiple of 4 KB apart share one set of L1: these are copied too, to a kinder distance.
+  const bool collide = g.channels * g.groups % 1024 == 0 && g.taps > 0 && !g.lanes;
+  s.padded = s.top < 0 || s.left < 0 || (g.rows - 1) * g.step_h + bottom >= g.height ||
+             (g.columns - 1) * g.step_w + right >= g.width || collide;
+  s.pixel = s.padded ? g.channels + (g.channels % 1024 == 0 ? 16 : 0) : g.channels * g.groups;
+  s.row = s.padded ? s.width * s.pixel : g.width * s.pixel;
+
+  const i64 image_floats = source_rows(g, g.rows, span) * s.row;
+  s.images = max<i64>(1, min(slab_floats / max<i64>(1, image_floats), g.images / (4 * threads)));
+  s.rows = g.rows;
+  if (image_floats > slab_floats) {
+    const i64 fit = max<i64>(1, ((slab_floats / s.row) - span) / g.step_h + 1);
+    s.rows = ceil_div(g.rows, ceil_div(g.rows, fit));
+  }
+  s.across_y = ceil_div(g.rows, s.rows);
+  s.across_n = ceil_div(g.images, s.images);
+  s.panels = ceil_div(g.outputs, NR);
+  const i64 slabs = s.across_y * s.across_n * g.groups;
+  s.chunks = slabs >= 4 * threads || slabs % threads == 0 ? 1 : min<i64>(s.panels, ceil_div(4 * threads, slabs));
+  s.height = source_rows(g, s.rows, span);
+  s.image = s.padded ? s.height * s.row : g.height * s.row;
+  s.copy_floats = s.padded ? round_up(s.images * s.image + NR, 16) : 0;
+  s.tile_floats = copy_a ? round_up(g.taps * g.run * MR + NR, 16) : 0;
+  return s;
+}
+
+// Offsets of the rows of A and C: one for each pixel of a slab, the same in every slab. False without memory.
+inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
+  const i64 pixels = s.images * s.rows * g.columns;
+  s.a_offset = scratch<i64>(context, 2 * pixels + max<i64>(1, g.taps));
+  s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats) * context.threads);
+  if (!s.a_offset || !s.copies) return false;
+  s.c_offset = s.a_offset + pixels;
+  s.delta = s.c_offset + pixels;
+  i64 i = 0;
+  for (i64 n = 0; n < s.images; n++)
+    for (i64 y = 0; y < s.rows; y++)
+      for (i64 x = 0; x < g.columns; x++, i++) {
+        s.a_offset[i] = n * s.image + y * g.step_h * s.row + x * g.step_w * s.pixel;
+        s.c_offset[i] = n * g.y_image + y * g.y_row + x * g.y_pixel;
+      }
+  for (i64 t = 0; t < g.taps; t++) s.delta[t] = (g.tap_y[t] - s.top) * s.row + (g.tap_x[t] - s.left) * s.pixel;
+  return true;
+}
+
+// out(width,channels) = a row of pixels that starts at column `left` of x(columns,channels of group_pixel), zeros around
+inline void pad_row(float* out, i64 pixel, i64 width, const float* x, i64 x_pixel, i64 columns, i64 channels, i64 left) {
+  const i64 before = min(width, max<i64>(0, -left)), end = max(before, min(width, columns - left));
+  clear(out, before * pixel);
+  if (pixel == x_pixel)
+    copy(out + before * pixel, x + (before + left) * x_pixel, (end - before) * pixel);
+  else
+    for (i64 i = before; i < end; i++) copy(out + i * pixel, x + (i + left) * x_pixel, channels);
+  clear(out + end * pixel, (width - end) * pixel);
+}
+
+// The padded copy of the source of y's rows [y, …) of `images` images from n on.
+inline void pad_slab(const Gather& g, const Slabs& s, float* out, i64 group, i64 n, i64 images, i64 y) {
+  const i64 x_pixel = g.channels * g.groups;
+  for (i64 i = 0; i < images; i++)
+    for (i64 r = 0; r < s.height; r++, out += s.row) {
+      const i64 row = y * g.step_h + s.top + r;
+      if (row < 0 || row >= g.height)
+        clear(out, s.row);
+      else
+        pad_row(out, s.pixel, s.width, g.x + ((n + i) * g.height + row) * g.width * x_pixel + group * g.channels,
+                x_pixel, g.width, g.channels, s.left);
+    }
+}
+
+// One tile of `rows` pixels against panels [first, last).
+inline void run_panels(const Gather& g, const Slabs& s, Tile t, int rows, i64 group, i64 first, i64 last,
+                       float* tile_copy) {
+  const i64 depth = g.taps * g.run;
+  const float* weights = g.weights + group * depth * round_up(g.outputs, W);
+  const float* bias = g.bias ? g.bias + group * g.outputs : nullptr;
+  float* c = t.c;
+  const float* a = t.a;
+  if (copy_a && !g.lanes) {
+    for (i64 tap = 0; tap < g.taps; tap++)
+      pack_rows(tile_copy + tap * g.run * rows, t.a + t.delta[tap], t.a_offset, rows, g.run);
+  }
+  for (i64 panel = first; panel < last; panel++) {
+    t.columns = static_cast<int>(min<i64>(NR, g.outputs - panel * NR));
+    t.b = weights + panel * depth * NR;
+    t.b_step = t.columns > W ? NR : W;
+    t.c = c + panel * NR;
+    t.bias = bias ? bias + panel * NR : nullptr;
+    if (g.lanes) {
+      t.a = a + panel * NR;
+      run_tile<A::lanes>(rows, t);
+    } else if (copy_a) {
+      const i64 zero = 0;
+      t.a = tile_copy, t.a_step = rows, t.delta = &zero, t.taps = 1, t.run = depth;
+      run_tile<A::steps>(rows, t);
+    } else {
+      run_tile<A::rows>(rows, t);
+    }
+  }
+}
+
+inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
+  const i64 chunk = index % s.chunks, slab = index / s.chunks;
+  const i64 group = slab % g.groups, place = slab / g.groups;
+  const i64 y = place % s.across_y * s.rows, n = place / s.across_y * s.images;
+  const i64 rows = min(s.rows, g.rows - y), images = min(s.images, g.images - n);
+  float* own = s.copies + worker * (s.copy_floats + s.tile_floats);
+  Tile t{};
+  if (s.padded) {
+    pad_slab(g, s, own, group, n, images, y);
+    t.a = own;
+  } else {
+    t.a = g.x + n * s.image + (y * g.step_h + s.top) * s.row + s.left * s.pixel + group * g.channels;
+  }
+  t.delta = s.delta, t.taps = g.taps, t.run = g.run;
+  t.relu = g.relu;
+  t.c = g.y + n * g.y_image + y * g.y_row + group * g.outputs;
+
+  const i64 pixels = images * rows * g.columns, tiles = ceil_div(pixels, MR);
+  const i64 first = s.panels * chunk / s.chunks, last = s.panels * (chunk + 1) / s.chunks;
+  // Weights that do not fit in L2 are walked once per slab: then all tiles pass by each panel.
+  const bool tiles_inside = !copy_a && (last - first) * g.taps * g.run * NR > weight_floats;
+  const i64 together = tiles_inside ? 1 : last - first;
+  for (i64 panel = first; panel < last; panel += together)
+    for (i64 i = 0; i < tiles; i++) {
+      const i64 begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
+      t.a_offset = s.a_offset + begin, t.c_offset = s.c_offset + begin;
+      run_panels(g, s, t, static_cast<int>(end - begin), group, panel, panel + together, own + s.copy_floats);
+    }
+}
+
+inline void gather_gemm(const Gather& g, Context& context) {
+  if (g.images == 0 || g.rows == 0 || g.columns == 0 || g.outputs == 0) return;
+  Slabs s = make_slabs(g, context.threads);
+  if (!make_tables(g, s, context)) return;
+  const i64 tasks = s.across_y * s.across_n * g.groups * s.chunks;
+  const i64 work = g.images * g.rows * g.columns * g.groups * g.outputs * max<i64>(1, g.taps * g.run);
+  if (work < serial_work)
+    for (i64 i = 0; i < tasks; i++) run_slab(g, s, i, 0);
+  else
+    parallel(context, tasks, [&](i64 i, int worker) { run_slab(g, s, i, worker); });
+}
+
+}  // namespace quern::QUERN_ISA

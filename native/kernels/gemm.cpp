@@ -1,0 +1,183 @@
+#include "gemm_dot.h"
+#include "pack.h"
+
+namespace quern::QUERN_ISA {
+
+namespace {
+
+using Args = args::matmul<float>;
+
+constexpr i64 serial_work = 262144;  // multiply-adds below which threads cost more than they bring
+constexpr i64 k_block = 256;         // rows of a packed panel of B: 32 KB with AVX-512
+constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill half of L2
+
+// How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
+struct Plan {
+  i64 m_blocks, n_chunks, k_blocks;
+  i64 block_m, chunk_n, block_k;
+  bool pack_b, pack_a;
+  A kind;       // where the tiles find A, copied or not
+  i64 a_pitch;  // A::rows: from row to row of the copy
+  float* memory;
+  i64 b_floats, worker_floats;
+};
+
+Plan make_plan(const Args& p, int threads) {
+  Plan plan{};
+  const i64 panels = ceil_div(p.n, NR);
+  plan.k_blocks = max<i64>(1, ceil_div(p.k, k_block));
+  plan.block_k = ceil_div(p.k, plan.k_blocks);
+  plan.m_blocks = ceil_div(p.m, m_block);
+  plan.n_chunks = 1;
+  if (i64(p.batch) * plan.m_blocks % threads != 0 && i64(p.batch) * plan.m_blocks < 8 * threads) {
+    if (panels % threads == 0 || panels >= 4 * threads || p.m < 4 * MR)
+      plan.n_chunks = min<i64>(panels, threads);
+    else
+      plan.m_blocks = max<i64>(plan.m_blocks, min<i64>(threads, ceil_div(p.m, MR)));
+  }
+  plan.block_m = ceil_div(p.m, plan.m_blocks);
+  plan.chunk_n = ceil_div(panels, plan.n_chunks) * NR;
+
+  // A copy of B pays once it serves a few tiles; a copy of A, once it serves a few panels.
+  const bool columns_contiguous = p.b_col_stride == 1;
+  plan.pack_b = !columns_contiguous || (plan.block_m > 2 * MR && i64(p.k) * p.n > 4096);
+  const bool rows = p.a_col_stride == 1, steps = p.a_row_stride == 1;
+  const bool wide = plan.chunk_n > 4 * NR;
+  // Rows that lie a multiple of 4 KB apart share one set of L1.
+  const bool collide = p.a_row_stride % 1024 == 0 && plan.block_m > 4;
+  plan.pack_a = copy_a ? !steps || wide : steps ? wide && p.m > 1 : !rows || (wide && collide);
+  plan.kind = copy_a || (steps && !rows) ? A::steps : A::rows;
+  plan.a_pitch = plan.block_k + 16;
+  plan.b_floats = plan.pack_b ? plan.block_k * NR : 0;
+  plan.worker_floats = round_up(plan.b_floats + (plan.pack_a ? plan.block_m * plan.a_pitch : 0) + NR, 16);
+  return plan;
+}
+
+// Rows [begin, end) of the i-th of `tiles` tiles that share m rows evenly: 64 rows are 13+13+13+13+12, not 4×14+8.
+struct Rows {
+  i64 begin, end;
+};
+Rows tile_rows(i64 i, i64 tiles, i64 m) { return {m * i / tiles, m * (i + 1) / tiles}; }
+
+// The copy of a(m,k): A::steps tile after tile in k-major order, A::rows row after row.
+void copy_block(const Plan& plan, const Args& p, float* out, const float* a, i64 m, i64 k) {
+  const i64 tiles = ceil_div(m, MR);
+  for (i64 i = 0; i < tiles; i++) {
+    const auto [begin, end] = tile_rows(i, tiles, m);
+    if (plan.kind == A::steps) {
+      pack_steps(out + begin * k, a + begin * p.a_row_stride, p.a_row_stride, p.a_col_stride, end - begin, k);
+    } else {
+      for (i64 row = begin; row < end; row++) {
+        float* to = out + row * plan.a_pitch;
+        const float* from = a + row * p.a_row_stride;
+        if (p.a_col_stride == 1)
+          copy(to, from, k);
+        else
+          for (i64 j = 0; j < k; j++) to[j] = from[j * p.a_col_stride];
+      }
+    }
+  }
+}
+
+// One panel of C: all tiles of m rows. `a` is the block of A, or its copy.
+void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, i64 a_row) {
+  const i64 tiles = ceil_div(m, MR);
+  float* c = t.c;
+  for (i64 i = 0; i < tiles; i++) {
+    const auto [begin, end] = tile_rows(i, tiles, m);
+    const int rows = static_cast<int>(end - begin);
+    t.c = c + begin * p.n;
+    if (plan.kind == A::rows) {
+      t.a = a + begin * a_row;
+      run_tile<A::rows>(rows, t);
+    } else {
+      t.a = plan.pack_a ? a + begin * t.run : a + begin;
+      t.a_step = plan.pack_a ? rows : p.a_col_stride;
+      run_tile<A::steps>(rows, t);
+    }
+  }
+}
+
+// Rows [m0, m0+m) and columns [n0, n0+n) of one product.
+void run_block(const Plan& plan, const Args& p, float* out, const float* a, const float* b, i64 m0, i64 m, i64 n0,
+               i64 n, float* memory) {
+  float *b_copy = memory, *a_copy = memory + plan.b_floats;
+  const i64 a_row = plan.pack_a ? plan.a_pitch : p.a_row_stride, zero = 0;
+  i64 a_offset[MR], c_offset[MR];
+  for (int i = 0; i < MR; i++) a_offset[i] = i * a_row, c_offset[i] = i64(i) * p.n;
+
+  for (i64 block = 0; block < plan.k_blocks; block++) {
+    const i64 k0 = block * plan.block_k, k = min<i64>(plan.block_k, p.k - k0);
+    const float* a_block = a + m0 * p.a_row_stride + k0 * p.a_col_stride;
+    if (plan.pack_a) copy_block(plan, p, a_copy, a_block, m, k);
+    for (i64 j = n0; j < n0 + n; j += NR) {
+      const int columns = static_cast<int>(min<i64>(NR, n0 + n - j));
+      const i64 width = columns > W ? NR : W;
+      const float* b_block = b + k0 * p.b_row_stride + j * p.b_col_stride;
+      if (plan.pack_b) pack_panel(b_copy, b_block, p.b_row_stride, p.b_col_stride, k, columns, width);
+      Tile t{};
+      t.a_offset = a_offset, t.c_offset = c_offset, t.delta = &zero;
+      t.taps = 1, t.run = k;
+      t.b = plan.pack_b ? b_copy : b_block;
+      t.b_step = plan.pack_b ? width : p.b_row_stride;
+      t.c = out + m0 * p.n + j;
+      t.columns = columns;
+      t.bias = p.bias ? p.bias + j : nullptr;
+      t.accumulate = block > 0;
+      t.relu = p.relu && block == plan.k_blocks - 1;
+      run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m, a_row);
+    }
+  }
+}
+
+void blocked_matmul(const Args& p, Context& context, bool serial) {
+  Plan plan = make_plan(p, serial ? 1 : context.threads);
+  if (plan.pack_a || plan.pack_b) {
+    plan.memory = scratch<float>(context, plan.worker_floats * (serial ? 1 : context.threads));
+    if (!plan.memory) return;
+  }
+  const i64 per_product = plan.m_blocks * plan.n_chunks;
+  auto task = [&](i64 i, int worker) {
+    const i64 batch = i / per_product, m0 = i % per_product / plan.n_chunks * plan.block_m;
+    const i64 n0 = i % plan.n_chunks * plan.chunk_n;
+    const i64 m = min(plan.block_m, p.m - m0), n = min(plan.chunk_n, p.n - n0);
+    if (m <= 0 || n <= 0) return;
+    run_block(plan, p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride,
+              p.b + batch * p.b_batch_stride, m0, m, n0, n, plan.memory + worker * plan.worker_floats);
+  };
+  const i64 tasks = p.batch * per_product;
+  if (serial || tasks == 1)
+    for (i64 i = 0; i < tasks; i++) task(i, 0);
+  else
+    parallel(context, tasks, task);
+}
+
+void dot_batches(const Args& p, Context& context, bool serial) {
+  const i64 tiles = ceil_div(p.n, dot_columns);
+  const i64 chunks = serial ? 1 : min<i64>(tiles, p.batch >= 4 * context.threads ? 1 : 4 * context.threads);
+  auto task = [&](i64 i, int) {
+    const i64 batch = i / chunks, chunk = i % chunks;
+    dot_matmul(p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride, p.b + batch * p.b_batch_stride,
+               tiles * chunk / chunks * dot_columns, min<i64>(p.n, tiles * (chunk + 1) / chunks * dot_columns));
+  };
+  if (serial)
+    for (i64 i = 0; i < p.batch; i++) task(i, 0);
+  else
+    parallel(context, p.batch * chunks, task);
+}
+
+}  // namespace
+
+// out(batch,m,n) = a(batch,m,k) · b(batch,k,n) + bias(n), ReLU if relu
+void matmul(const Args& p, Context& context) {
+  if (p.batch == 0 || p.m == 0 || p.n == 0) return;
+  const i64 work = i64(p.batch) * p.m * p.n * p.k;
+  const bool serial = context.threads == 1 || work < serial_work;
+  const bool dot = p.a_col_stride == 1 && p.b_row_stride == 1 && p.b_col_stride != 1;
+  if (dot && p.m <= 128)
+    dot_batches(p, context, serial);
+  else
+    blocked_matmul(p, context, serial);
+}
+
+}  // namespace quern::QUERN_ISA

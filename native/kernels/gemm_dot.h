@@ -1,0 +1,84 @@
+// Matrix product as dot products, for operands that are both contiguous in k: nothing is packed. It wins where each
+// element of b meets too few rows of a to pay for a transposition: linear layers with small batches.
+#pragma once
+#include "pack.h"
+
+namespace quern::QUERN_ISA {
+
+#if defined(__AVX512F__)
+constexpr int dot_rows = 4, dot_columns = 6;
+#elif defined(__AVX2__) || defined(__ARM_NEON)
+constexpr int dot_rows = 3, dot_columns = 4;
+#else
+constexpr int dot_rows = 2, dot_columns = 4;
+#endif
+
+// sum(rows,columns) += a(rows,k) · b(columns,k)ᵀ, accumulated per lane
+template <int M, int N>
+QUERN_INLINE void dot_tile(vf (&sum)[M][N], const float* const (&a)[M], const float* const (&b)[N], i64 k) {
+  i64 at = 0;
+  for (; at + W <= k; at += W) {
+    vf x[M];
+    QUERN_UNROLL
+    for (int m = 0; m < M; m++) x[m] = load(a[m] + at);
+    QUERN_UNROLL
+    for (int n = 0; n < N; n++) {
+      vf y = load(b[n] + at);
+      QUERN_UNROLL
+      for (int m = 0; m < M; m++) sum[m][n] += x[m] * y;
+    }
+  }
+  if (at == k) return;
+  const int left = static_cast<int>(k - at);
+  vf x[M];
+  QUERN_UNROLL
+  for (int m = 0; m < M; m++) x[m] = load_first(a[m] + at, left);
+  QUERN_UNROLL
+  for (int n = 0; n < N; n++) {
+    vf y = load_first(b[n] + at, left);
+    QUERN_UNROLL
+    for (int m = 0; m < M; m++) sum[m][n] += x[m] * y;
+  }
+}
+
+// Lane sums of a tile: out[m][n].
+template <int M, int N>
+QUERN_INLINE void dot_sums(float (&out)[M][N], vf (&sum)[M][N]) {
+  constexpr int count = M * N;
+  alignas(64) float flat[(count + W - 1) / W * W];
+  QUERN_UNROLL
+  for (int first = 0; first < count; first += W) {
+    vf r[W];
+    QUERN_UNROLL
+    for (int i = 0; i < W; i++) r[i] = first + i < count ? sum[(first + i) / N][(first + i) % N] : vf{};
+    store(flat + first, sums(r));
+  }
+  __builtin_memcpy(out, flat, sizeof out);
+}
+
+// Columns [n0, n1) of out(m,n) = a(m,k) · b(n,k)ᵀ + bias(n), ReLU if relu
+inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a, const float* b, i64 n0, i64 n1) {
+  const i64 blocks = max<i64>(1, ceil_div(p.k, 1024)), block = ceil_div(p.k, blocks);  // dot_columns of them fit in L1
+  for (i64 k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
+    const bool first = k0 == 0, last = k0 + block >= p.k;
+    for (i64 j = n0; j < n1; j += dot_columns)
+      for (i64 i = 0; i < p.m; i += dot_rows) {
+        // Tails repeat the last row or column; what they yield is dropped.
+        const float *row[dot_rows], *column[dot_columns];
+        for (int m = 0; m < dot_rows; m++) row[m] = a + min<i64>(i + m, p.m - 1) * p.a_row_stride + k0;
+        for (int n = 0; n < dot_columns; n++) column[n] = b + min<i64>(j + n, n1 - 1) * p.b_col_stride + k0;
+        vf sum[dot_rows][dot_columns] = {};
+        dot_tile(sum, row, column, min<i64>(block, p.k - k0));
+        float y[dot_rows][dot_columns];
+        dot_sums(y, sum);
+        for (i64 m = 0; m < min<i64>(dot_rows, p.m - i); m++)
+          for (i64 n = 0; n < min<i64>(dot_columns, n1 - j); n++) {
+            float* c = out + (i + m) * p.n + j + n;
+            const float total = y[m][n] + (!first ? *c : p.bias ? p.bias[j + n] : 0);
+            *c = last && p.relu && total <= 0 ? 0 : total;
+          }
+      }
+  }
+}
+
+}  // namespace quern::QUERN_ISA

@@ -1,0 +1,140 @@
+// The register tiles under matmul and all passes of convolution: up to MR rows × NV vectors of accumulators, summed
+// over a list of taps, each tap a run of k. What differs between the kernels is only where they find A.
+#pragma once
+#include "isa.h"
+
+namespace quern::QUERN_ISA {
+
+constexpr int NV = 2;        // vectors across a tile
+constexpr int NR = NV * W;   // columns of a full panel of B
+// Rows of the largest tile: as many as leave registers for a row of B and one element of A.
+#if defined(__AVX512F__)
+constexpr int MR = 14;
+#elif defined(__AVX2__)
+constexpr int MR = 6;
+#elif defined(__ARM_NEON)
+constexpr int MR = 8;
+#else
+constexpr int MR = 4;
+#endif
+// WASM has too few registers for a pointer per row: there A is always copied to k-major order first.
+#if defined(__wasm_simd128__)
+constexpr bool copy_a = true;
+#else
+constexpr bool copy_a = false;
+#endif
+
+// c[c_offset[m] + column] = start + Σ_tap Σ_k A(m, tap, k) · b[(tap·run + k)·b_step + column], for columns of one panel
+struct Tile {
+  const float* a;
+  const i64* a_offset;  // of each row (not for A::steps)
+  i64 a_step;           // from k to k + 1 (not for A::rows, where it is 1)
+  const i64* delta;     // of each tap
+  i64 taps, run;
+  const float* b;  // readable to the end of the panel's last vector
+  i64 b_step;
+  float* c;
+  const i64* c_offset;
+  int columns;        // to store, at most NR
+  const float* bias;  // what the sums start with; null: zero
+  bool accumulate;    // start with c instead
+  bool relu;
+};
+
+// A(m, tap, k), from p = a + delta[tap]:
+enum class A {
+  rows,   // p[a_offset[m] + k]                       each row contiguous in k
+  steps,  // p[k·a_step + m]                          k-major
+  lanes,  // p[a_offset[m] + k·a_step + column]       one per column: depthwise
+};
+
+template <int M, int N>
+QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
+  QUERN_UNROLL
+  for (int m = 0; m < M; m++) {
+    QUERN_UNROLL
+    for (int v = 0; v < N; v++) {
+      if (!t.accumulate) {
+        acc[m][v] = t.bias ? load(t.bias + v * W) : vf{};
+      } else {
+        const float* c = t.c + t.c_offset[m] + v * W;
+        int left = t.columns - v * W;
+        acc[m][v] = left >= W ? load(c) : left > 0 ? load_first(c, left) : vf{};
+      }
+    }
+  }
+}
+
+template <int M, int N>
+QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
+  QUERN_UNROLL
+  for (int m = 0; m < M; m++) {
+    QUERN_UNROLL
+    for (int v = 0; v < N; v++) {
+      vf y = t.relu ? max_or_b(vf{}, acc[m][v]) : acc[m][v];  // in this order NaN stays NaN
+      float* c = t.c + t.c_offset[m] + v * W;
+      int left = t.columns - v * W;
+      if (left >= W)
+        store(c, y);
+      else if (left > 0)
+        store_first(c, y, left);
+    }
+  }
+}
+
+template <A kind, int M, int N>
+void tile(const Tile& t) {
+  vf acc[M][N];
+  start(acc, t);
+  const float* b = t.b;
+  for (i64 tap = 0; tap < t.taps; tap++) {
+    const float* a = t.a + t.delta[tap];
+    const float* row[M];
+    if constexpr (kind != A::steps) {
+      QUERN_UNROLL
+      for (int m = 0; m < M; m++) row[m] = a + t.a_offset[m];
+    }
+    i64 at = 0;
+    for (i64 k = 0; k < t.run; k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step) {
+      vf bv[N];
+      QUERN_UNROLL
+      for (int v = 0; v < N; v++) bv[v] = load(b + v * W);
+      QUERN_UNROLL
+      for (int m = 0; m < M; m++) {
+        if constexpr (kind == A::lanes) {
+          QUERN_UNROLL
+          for (int v = 0; v < N; v++) acc[m][v] += load(row[m] + at + v * W) * bv[v];
+        } else {
+          vf x = set1(kind == A::rows ? row[m][at] : a[at + m]);
+          QUERN_UNROLL
+          for (int v = 0; v < N; v++) acc[m][v] += x * bv[v];
+        }
+      }
+    }
+  }
+  finish(acc, t);
+}
+
+using TileKernel = void (*)(const Tile&);
+
+// tiles<kind>.at[v - 1][m - 1] is the kernel for m rows and v vectors.
+template <A kind>
+struct Tiles {
+  TileKernel at[NV][MR];
+  constexpr Tiles() : at() { fill<MR>(); }
+  template <int M>
+  constexpr void fill() {
+    at[0][M - 1] = tile<kind, M, 1>;
+    at[1][M - 1] = tile<kind, M, 2>;
+    if constexpr (M > 1) fill<M - 1>();
+  }
+};
+template <A kind>
+inline constexpr Tiles<kind> tiles{};
+
+template <A kind>
+QUERN_INLINE void run_tile(int rows, const Tile& t) {
+  tiles<kind>.at[t.columns > W ? 1 : 0][rows - 1](t);
+}
+
+}  // namespace quern::QUERN_ISA

@@ -1,0 +1,115 @@
+// Copies that put operands in the order the register tiles read them in.
+#pragma once
+#include "microkernel.h"
+
+namespace quern::QUERN_ISA {
+
+template <int... E>
+struct Lanes {};
+#if defined(__AVX512F__)
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+#elif defined(__AVX2__)
+using AllLanes = Lanes<0, 1, 2, 3, 4, 5, 6, 7>;
+#else
+using AllLanes = Lanes<0, 1, 2, 3>;
+#endif
+
+// Lane e: of a where bit D of e is clear, else of b; from lane e itself, or from the lane across that bit.
+template <int D, int... E>
+QUERN_INLINE vf straight(vf a, vf b, Lanes<E...>) {
+  return __builtin_shufflevector(a, b, (E & D ? W + E : E)...);
+}
+template <int D, int... E>
+QUERN_INLINE vf across(vf a, vf b, Lanes<E...>) {
+  return __builtin_shufflevector(a, b, (E & D ? W + (E ^ D) : E ^ D)...);
+}
+template <int D, int... E>
+QUERN_INLINE vf low_halves(vf a, vf b, Lanes<E...>) {
+  return __builtin_shufflevector(a, b, (E & D ? W + (E ^ D) : E)...);
+}
+template <int D, int... E>
+QUERN_INLINE vf high_halves(vf a, vf b, Lanes<E...>) {
+  return __builtin_shufflevector(a, b, (E & D ? W + E : E ^ D)...);
+}
+
+// r[i][j] becomes r[j][i]: exchanges blocks of 1, 2, 4 … across the diagonal.
+template <int D = 1>
+QUERN_INLINE void transpose(vf (&r)[W]) {
+  if constexpr (D < W) {
+    QUERN_UNROLL
+    for (int i = 0; i < W; i++) {
+      if (i & D) continue;
+      vf a = r[i], b = r[i | D];
+      r[i] = low_halves<D>(a, b, AllLanes());
+      r[i | D] = high_halves<D>(a, b, AllLanes());
+    }
+    transpose<2 * D>(r);
+  }
+}
+
+// Lane i = sum of the lanes of r[i].
+template <int D = 1>
+QUERN_INLINE vf sums(vf (&r)[W / D]) {
+  if constexpr (D == W) {
+    return r[0];
+  } else {
+    vf half[W / D / 2];
+    QUERN_UNROLL
+    for (int i = 0; i < W / D / 2; i++)
+      half[i] = straight<D>(r[2 * i], r[2 * i + 1], AllLanes()) + across<D>(r[2 * i], r[2 * i + 1], AllLanes());
+    return sums<2 * D>(half);
+  }
+}
+
+inline void copy(float* out, const float* x, i64 n) { __builtin_memcpy(out, x, n * sizeof(float)); }
+inline void clear(float* out, i64 n) { __builtin_memset(out, 0, n * sizeof(float)); }
+
+// out(k,width) = x(k,columns), where x's columns are contiguous in k and col_stride apart; zero beyond `columns`
+inline void pack_transposed(float* out, const float* x, i64 col_stride, i64 k, i64 columns, i64 width) {
+  for (i64 j = 0; j < width; j += W)
+    for (i64 k0 = 0; k0 < k; k0 += W) {
+      vf r[W];
+      QUERN_UNROLL
+      for (int i = 0; i < W; i++) r[i] = j + i < columns ? load(x + (j + i) * col_stride + k0) : vf{};
+      transpose(r);
+      float* to = out + k0 * width + j;
+      if (k0 + W <= k) {
+        QUERN_UNROLL
+        for (int i = 0; i < W; i++) store(to + i * width, r[i]);
+      } else {
+        for (int i = 0; i < k - k0; i++) store(to + i * width, r[i]);
+      }
+    }
+}
+
+// out(k,width) = x(k,columns), zero beyond `columns`; width is a multiple of W
+inline void pack_panel(float* out, const float* x, i64 row_stride, i64 col_stride, i64 k, i64 columns, i64 width) {
+  if (row_stride == 1 && col_stride != 1) return pack_transposed(out, x, col_stride, k, columns, width);
+  for (i64 i = 0; i < k; i++, out += width, x += row_stride)
+    for (i64 j = 0; j < width; j += W) {
+      i64 left = columns - j;
+      if (col_stride == 1 && left > 0) {
+        store(out + j, left >= W ? load(x + j) : load_first(x + j, static_cast<int>(left)));
+      } else {
+        for (i64 l = 0; l < W; l++) out[j + l] = l < left ? x[(j + l) * col_stride] : 0;
+      }
+    }
+}
+
+// out(k,m) = element k of each of m rows: A in the order of A::steps
+inline void pack_steps(float* out, const float* x, i64 row_stride, i64 col_stride, i64 m, i64 k) {
+  i64 k0 = 0;
+  if (col_stride == 1 && m == W)
+    for (; k0 + W <= k; k0 += W) {
+      vf r[W];
+      QUERN_UNROLL
+      for (int i = 0; i < W; i++) r[i] = load(x + i * row_stride + k0);
+      transpose(r);
+      QUERN_UNROLL
+      for (int i = 0; i < W; i++) store(out + (k0 + i) * m, r[i]);
+    }
+  for (; k0 < k; k0++)
+    for (i64 i = 0; i < m; i++) out[k0 * m + i] = x[i * row_stride + k0 * col_stride];
+}
+
+}  // namespace quern::QUERN_ISA

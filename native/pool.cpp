@@ -1,0 +1,186 @@
+#include "pool.h"
+
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+
+namespace quern::pool {
+int cores() { return 1; }
+void retain() {}
+void grow(int) {}
+void release() {}
+void run(int, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
+  for (i64 task = 0; task < tasks; task++) fn(closure, task, 0);
+}
+}  // namespace quern::pool
+
+#else
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <vector>
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+namespace quern::pool {
+namespace {
+
+struct Job {
+  void (*fn)(void*, i64, int);
+  void* closure;
+  i64 tasks;
+  int shares;
+};
+
+// Long enough to bridge two commands, short enough not to starve the event loop.
+constexpr auto spin = std::chrono::microseconds(30);
+
+// Never destroyed: a process may exit while workers run, and their threads must outlive every destructor.
+template <class T>
+T& immortal() {
+  static T* const object = new T;
+  return *object;
+}
+struct Parking {
+  std::mutex mutex;
+  std::condition_variable work, done;
+};
+
+std::mutex ownership;  // held by the engine that runs a job, or changes the workers
+std::mutex& parking = immortal<Parking>().mutex;
+std::condition_variable& work = immortal<Parking>().work;
+std::condition_variable& done = immortal<Parking>().done;
+std::vector<std::thread>& workers = immortal<std::vector<std::thread>>();  // changed by the owner only
+std::atomic<int> count{0};          // of workers
+Job job;
+std::atomic<u32> epoch{0};    // counts jobs
+std::atomic<int> pending{0};  // workers still at this job
+std::atomic<int> parked{0};
+std::atomic<bool> ending{false};
+int users = 0;
+thread_local bool inside = false;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <class Ready>
+bool spin_until(const Ready& ready) {
+  if (count.load(std::memory_order_relaxed) >= cores()) return ready();  // more threads than cores: spinning would only be in the way
+  auto end = std::chrono::steady_clock::now() + spin;
+  do {
+    for (int i = 0; i < 64; i++) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+void share(const Job& j, int worker) {
+  i64 end = j.tasks * (worker + 1) / j.shares;
+  for (i64 task = j.tasks * worker / j.shares; task < end; task++) j.fn(j.closure, task, worker);
+}
+
+void serve(int worker, u32 seen) {
+  inside = true;
+  for (;;) {
+    auto called = [&] { return epoch.load() != seen || ending.load(); };
+    if (!spin_until(called)) {
+      std::unique_lock<std::mutex> lock(parking);
+      parked.fetch_add(1);
+      work.wait(lock, called);
+      parked.fetch_sub(1);
+    }
+    if (ending.load()) return;
+    seen = epoch.load();
+    if (worker < job.shares) share(job, worker);
+    if (pending.fetch_sub(1) == 1) {
+      std::lock_guard<std::mutex> lock(parking);
+      done.notify_one();
+    }
+  }
+}
+
+}  // namespace
+
+int cores() {
+  static const int n = [] {
+    int count = int(std::thread::hardware_concurrency());
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
+    double quota = -1, period = -1;  // cgroup v2 writes "max 100000" or "150000 100000"
+    if (FILE* f = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+      if (std::fscanf(f, "%lf %lf", &quota, &period) != 2) quota = -1;
+      std::fclose(f);
+    }
+    if (quota > 0 && period > 0 && int(quota / period + 0.5) < count) count = int(quota / period + 0.5);
+#endif
+    return count < 1 ? 1 : count;
+  }();
+  return n;
+}
+
+void retain() {
+  std::lock_guard<std::mutex> own(ownership);
+  users++;
+}
+
+void grow(int threads) {
+  std::lock_guard<std::mutex> own(ownership);
+  while (int(workers.size()) < threads - 1) {
+    int id = int(workers.size()) + 1;
+    workers.emplace_back(serve, id, epoch.load());
+    count.store(id);
+  }
+}
+
+void release() {
+  std::lock_guard<std::mutex> own(ownership);
+  if (--users > 0) return;
+  {
+    std::lock_guard<std::mutex> lock(parking);
+    ending.store(true);
+  }
+  work.notify_all();
+  for (auto& w : workers) w.join();
+  workers.clear();
+  count.store(0);
+  ending.store(false);
+}
+
+void run(int threads, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
+  int shares = i64(threads) < tasks ? threads : int(tasks);
+  std::unique_lock<std::mutex> own(ownership, std::defer_lock);
+  if (shares <= 1 || inside || !own.try_lock()) {
+    for (i64 task = 0; task < tasks; task++) fn(closure, task, 0);
+    return;
+  }
+  job = {fn, closure, tasks, shares};
+  pending.store(count.load());
+  epoch.fetch_add(1);
+  if (parked.load() > 0) {
+    { std::lock_guard<std::mutex> lock(parking); }
+    work.notify_all();
+  }
+  inside = true;
+  share(job, 0);
+  inside = false;
+  auto finished = [] { return pending.load() == 0; };
+  if (!spin_until(finished)) {
+    std::unique_lock<std::mutex> lock(parking);
+    done.wait(lock, finished);
+  }
+}
+
+}  // namespace quern::pool
+
+#endif

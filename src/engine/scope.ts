@@ -1,0 +1,51 @@
+import type { AnyTensor } from '../tensor.js'
+
+// Tensors made in the innermost open scope; null outside of any.
+let open: AnyTensor[] | null = null
+
+/** Called by every tensor that is made: an open scope owns it, otherwise the garbage collector does. */
+export function adopt(tensor: AnyTensor): void {
+  if (open) open.push(tensor)
+  else tensor.storage.watch()
+}
+
+/** Runs fn and releases every tensor it made, save those that keep() finds in what it returned. */
+export function runScope<R>(fn: () => R, keep: (result: R) => Set<unknown>): R {
+  const outer = open
+  const made: AnyTensor[] = []
+  open = made
+  let kept: Set<unknown> | null = null
+  try {
+    const result = fn()
+    kept = keep(result)
+    return result
+  } finally {
+    open = outer
+    for (const tensor of made) {
+      if (tensor.disposed) continue
+      if (kept === null || !(kept.has(tensor) || tensor.kept)) {
+        const { storage } = tensor
+        tensor.dispose()
+        // What the tape saved of it lives on.
+        storage.watch()
+      } else {
+        adopt(tensor)
+      }
+    }
+  }
+}
+
+/** The tensors in a value: itself, or inside arrays, plain objects and maps, however deep. */
+export function tensorsIn(value: unknown, isTensor: (v: unknown) => boolean, found = new Set<unknown>()): Set<unknown> {
+  if (typeof value !== 'object' || value === null || found.has(value)) return found
+  found.add(value)
+  if (isTensor(value)) return found
+  const inner = value instanceof Map || value instanceof Set || Array.isArray(value) ? value.values() : plainValues(value)
+  for (const v of inner) tensorsIn(v, isTensor, found)
+  return found
+}
+
+function plainValues(value: object): unknown[] {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : []
+}

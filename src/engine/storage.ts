@@ -1,0 +1,56 @@
+import type { Runtime } from './runtime.js'
+
+interface Token {
+  runtime: Runtime
+  id: number
+  bytes: number
+}
+
+const lost = new FinalizationRegistry<Token>(({ runtime, id, bytes }) => {
+  runtime.free(id)
+  runtime.keepAlive(-bytes)
+})
+
+/**
+ * One buffer of the engine. It is freed as soon as every tensor and every saved value that refers to it has been
+ * released; if some are merely forgotten, the garbage collector's finding it unreachable frees it.
+ */
+export class Storage {
+  readonly id: number
+  /** Counts changes in place, so that backward can tell a saved value from what it was. */
+  version = 0
+  private references = 1
+  private watched = false
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly bytes: number,
+  ) {
+    this.id = runtime.alloc(bytes)
+  }
+
+  get shared(): boolean {
+    return this.references > 1
+  }
+
+  retain(): this {
+    this.references++
+    return this
+  }
+
+  release(): void {
+    if (--this.references > 0) return
+    this.runtime.free(this.id)
+    if (!this.watched) return
+    lost.unregister(this)
+    this.runtime.keepAlive(-this.bytes)
+  }
+
+  /** From now on only the garbage collector may know that nobody needs this any more. */
+  watch(): void {
+    if (this.watched || this.references === 0) return
+    this.watched = true
+    lost.register(this, { runtime: this.runtime, id: this.id, bytes: this.bytes }, this)
+    this.runtime.keepAlive(this.bytes)
+  }
+}

@@ -1,0 +1,101 @@
+import { StateError } from '../errors.js'
+import type { AnyTensor } from '../tensor.js'
+
+/** The gradient with respect to each input, given that of the output; null where none is needed or there is none. */
+export type Backward<T, S> = (dy: T, saved: S, needs: readonly boolean[]) => (AnyTensor | null)[]
+type AnyBackward = Backward<AnyTensor, readonly AnyTensor[]>
+
+let recording = true
+let counter = 0
+
+/** One operation on the tape, or (operation 'leaf') the place where a leaf's gradient arrives. */
+export class TapeNode {
+  readonly order = counter++
+  private versions: number[]
+
+  constructor(
+    readonly operation: string,
+    public inputs: readonly (TapeNode | null)[],
+    private saved: readonly AnyTensor[] | null,
+    private backward: AnyBackward | null,
+    /** A leaf's tensor: what accumulates the gradient. */
+    readonly leaf: AnyTensor | null = null,
+  ) {
+    this.versions = saved ? saved.map((t) => t.storage.version) : []
+  }
+
+  run(dy: AnyTensor): (AnyTensor | null)[] {
+    const { saved, backward, versions } = this
+    if (!saved || !backward) {
+      throw new StateError(
+        `backward: expected a graph that backward has not consumed, but ${this.operation} was run through before; ` +
+          'call backward({ retainGraph: true }) the first time, or compute the loss again',
+      )
+    }
+    saved.forEach((t, i) => {
+      if (t.storage.version !== versions[i]) {
+        throw new StateError(
+          `backward: a tensor that ${this.operation} needs was changed in place after it ran (version ${versions[i]} expected, ` +
+            `${t.storage.version} found); call backward before the optimizer's step, or clone the tensor first`,
+        )
+      }
+    })
+    return backward(dy, saved, this.inputs.map(Boolean))
+  }
+
+  /** Lets go of what was saved; a second run throws. */
+  release(): void {
+    if (this.leaf) return
+    for (const t of this.saved ?? []) t.dispose()
+    this.saved = null
+    this.backward = null
+    this.inputs = []
+  }
+}
+
+/** True while operations are recorded: everywhere but inside noGrad. */
+export const isRecording = (): boolean => recording
+
+/** Runs fn with recording switched on or off. */
+export function withRecording<R>(on: boolean, fn: () => R): R {
+  const before = recording
+  recording = on
+  try {
+    return fn()
+  } finally {
+    recording = before
+  }
+}
+
+/** Where a tensor's gradient goes: its operation's node, a leaf's own, or nowhere. */
+export function nodeOf(t: AnyTensor): TapeNode | null {
+  if (t.node) return t.node
+  if (!t.requiresGrad) return null
+  t.node = new TapeNode('leaf', [], [], null, t)
+  return t.node
+}
+
+/**
+ * Puts an operation on the tape, if any input needs a gradient. `saved` are the tensors that backward will be given: held
+ * until it has run, whatever happens to the caller's handles.
+ */
+export function record<T extends AnyTensor, const S extends readonly AnyTensor[]>(
+  operation: string,
+  output: T,
+  inputs: readonly (AnyTensor | null)[],
+  saved: S,
+  backward: Backward<T, S>,
+): T {
+  if (!recording || !inputs.some((t) => t?.requiresGrad)) return output
+  const aliases = saved.map((t) => t.alias())
+  const nodes = inputs.map((t) => (t ? nodeOf(t) : null))
+  const node = new TapeNode(operation, nodes, aliases, backward as unknown as AnyBackward)
+  output.node = node
+  output.requiresGrad = true
+  saved.forEach((t, i) => {
+    const alias = aliases[i] as AnyTensor
+    alias.node = t.node
+    alias.requiresGrad = t.requiresGrad
+  })
+  return output
+}

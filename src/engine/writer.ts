@@ -1,0 +1,67 @@
+import { type DType, dtypes } from './dtype.js'
+
+/** What a command names: a buffer and an offset in elements. */
+export interface Operand {
+  readonly storage: { readonly id: number }
+  readonly offset: number
+}
+
+/** Encodes commands as 32-bit words (native/ops.def says how) into one growing array. */
+export class CommandWriter {
+  words = new Uint32Array(1 << 13)
+  count = 0
+  private start = 0
+  private readonly scalar = new ArrayBuffer(8)
+  private readonly f32s = new Float32Array(this.scalar)
+  private readonly f64s = new Float64Array(this.scalar)
+  private readonly u32s = new Uint32Array(this.scalar)
+
+  begin(opcode: number, dtype: DType = 'float32'): void {
+    if (this.count + 128 > this.words.length) this.grow(128)
+    this.start = this.count
+    this.words[this.count] = opcode | (dtypes[dtype].code << 16)
+    this.count += 2
+  }
+
+  end(): void {
+    this.words[this.start + 1] = this.count - this.start
+  }
+
+  i32(value: number): void {
+    this.words[this.count++] = value
+  }
+
+  f32(value: number): void {
+    this.f32s[0] = value
+    this.words[this.count++] = this.u32s[0] as number
+  }
+
+  f64(value: number): void {
+    this.f64s[0] = value
+    this.words[this.count++] = this.u32s[0] as number
+    this.words[this.count++] = this.u32s[1] as number
+  }
+
+  operand(operand: Operand | null): void {
+    this.words[this.count++] = operand ? operand.storage.id : 0
+    this.words[this.count++] = operand ? operand.offset : 0
+  }
+
+  operands(list: readonly (Operand | null)[]): void {
+    this.grow(2 * list.length + 128)
+    this.i32(list.length)
+    for (const operand of list) this.operand(operand)
+  }
+
+  list(values: readonly number[]): void {
+    this.grow(values.length + 128)
+    for (let i = 0; i < values.length; i++) this.words[this.count++] = values[i] as number
+  }
+
+  private grow(room: number): void {
+    if (this.count + room <= this.words.length) return
+    const words = new Uint32Array(2 * this.words.length + room)
+    words.set(this.words.subarray(0, this.count))
+    this.words = words
+  }
+}

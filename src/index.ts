@@ -1,0 +1,87 @@
+// Everything that Quern exports; the subpaths give parts of it by namespace.
+import './methods.js'
+
+export * from './errors.js'
+export { init, type InitOptions, runtime, type RuntimeInfo, setThreads, synchronize } from './engine/runtime.js'
+export * as nn from './nn/index.js'
+export * as optim from './optim/index.js'
+export {
+  backward,
+  type BackwardOptions,
+  grad,
+  isGradEnabled,
+  keep,
+  noGrad,
+  scope,
+} from './ops/autograd.js'
+export { to } from './ops/convert.js'
+export {
+  arange,
+  empty,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  rand,
+  randint,
+  randn,
+  tensor,
+  zeros,
+  zerosLike,
+} from './ops/create.js'
+export {
+  abs,
+  add,
+  clamp,
+  cos,
+  div,
+  eq,
+  exp,
+  ge,
+  gt,
+  le,
+  log,
+  lt,
+  maximum,
+  minimum,
+  mul,
+  ne,
+  neg,
+  pow,
+  reciprocal,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+  sub,
+  where,
+} from './ops/elementwise.js'
+export * from './ops/functional.js'
+export { matmul } from './ops/matmul.js'
+export { manualSeed, randomState, type RandomState, setRandomState } from './ops/random.js'
+export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
+export {
+  clone,
+  concat,
+  contiguous,
+  expand,
+  flatten,
+  narrow,
+  permute,
+  reshape,
+  slice,
+  squeeze,
+  stack,
+  transpose,
+  unsqueeze,
+} from './ops/view.js'
+export {
+  type DType,
+  type FloatDType,
+  type NestedArray,
+  Tensor,
+  type TypedArray,
+  type TypedArrayOf,
+} from './tensor.js'

@@ -1,0 +1,108 @@
+// The operations as methods of Tensor: one line each, beside its type.
+import { backward, type BackwardOptions } from './ops/autograd.js'
+import { to } from './ops/convert.js'
+import * as elementwise from './ops/elementwise.js'
+import { matmul } from './ops/matmul.js'
+import * as reduce from './ops/reduce.js'
+import type { ReduceOptions, VarianceOptions } from './ops/reduce.js'
+import { logSoftmax, softmax } from './ops/softmax.js'
+import * as views from './ops/view.js'
+import { type DType, type FloatDType, Tensor } from './tensor.js'
+
+type Float<D extends DType> = Tensor<D & FloatDType>
+type Other<D extends DType> = Float<D> | number
+type Extreme = { dim?: number; keepdim?: boolean }
+
+declare module './tensor.js' {
+  interface Tensor<D extends DType = 'float32'> {
+    backward(this: Float<D>, options?: BackwardOptions<D & FloatDType>): void
+    to<E extends DType>(dtype: E): Tensor<E>
+
+    neg(this: Float<D>): Float<D>
+    abs(this: Float<D>): Float<D>
+    sign(this: Float<D>): Float<D>
+    exp(this: Float<D>): Float<D>
+    log(this: Float<D>): Float<D>
+    sqrt(this: Float<D>): Float<D>
+    rsqrt(this: Float<D>): Float<D>
+    square(this: Float<D>): Float<D>
+    reciprocal(this: Float<D>): Float<D>
+    sin(this: Float<D>): Float<D>
+    cos(this: Float<D>): Float<D>
+    tanh(this: Float<D>): Float<D>
+    sigmoid(this: Float<D>): Float<D>
+    relu(this: Float<D>): Float<D>
+
+    add(this: Float<D>, other: Other<D>): Float<D>
+    sub(this: Float<D>, other: Other<D>): Float<D>
+    mul(this: Float<D>, other: Other<D>): Float<D>
+    div(this: Float<D>, other: Other<D>): Float<D>
+    pow(this: Float<D>, other: Other<D>): Float<D>
+    maximum(this: Float<D>, other: Other<D>): Float<D>
+    minimum(this: Float<D>, other: Other<D>): Float<D>
+    clamp(this: Float<D>, min?: number, max?: number): Float<D>
+    where(this: Float<D>, condition: Tensor<'bool'>, other: Other<D>): Float<D>
+
+    eq(other: Tensor<D> | number): Tensor<'bool'>
+    ne(other: Tensor<D> | number): Tensor<'bool'>
+    lt(other: Tensor<D> | number): Tensor<'bool'>
+    le(other: Tensor<D> | number): Tensor<'bool'>
+    gt(other: Tensor<D> | number): Tensor<'bool'>
+    ge(other: Tensor<D> | number): Tensor<'bool'>
+
+    matmul(this: Float<D>, other: Float<D>): Float<D>
+    softmax(this: Float<D>, options: { dim: number }): Float<D>
+    logSoftmax(this: Float<D>, options: { dim: number }): Float<D>
+
+    sum(this: Float<D>, options?: ReduceOptions): Float<D>
+    mean(this: Float<D>, options?: ReduceOptions): Float<D>
+    prod(this: Float<D>, options?: ReduceOptions): Float<D>
+    max(this: Float<D>, options?: ReduceOptions): Float<D>
+    min(this: Float<D>, options?: ReduceOptions): Float<D>
+    variance(this: Float<D>, options?: VarianceOptions): Float<D>
+    std(this: Float<D>, options?: VarianceOptions): Float<D>
+    norm(this: Float<D>, options?: ReduceOptions): Float<D>
+    logsumexp(this: Float<D>, options?: ReduceOptions): Float<D>
+    argmax(this: Float<D>, options?: Extreme): Tensor<'int32'>
+    argmin(this: Float<D>, options?: Extreme): Tensor<'int32'>
+
+    contiguous(): Tensor<D>
+    clone(): Tensor<D>
+    reshape(shape: readonly number[]): Tensor<D>
+    view(shape: readonly number[]): Tensor<D>
+    flatten(startDim?: number, endDim?: number): Tensor<D>
+    permute(dims: readonly number[]): Tensor<D>
+    transpose(dim0: number, dim1: number): Tensor<D>
+    squeeze(dim?: number): Tensor<D>
+    unsqueeze(dim: number): Tensor<D>
+    expand(shape: readonly number[]): Tensor<D>
+    slice(dim: number, start?: number, end?: number, step?: number): Tensor<D>
+    narrow(dim: number, start: number, length: number): Tensor<D>
+  }
+}
+
+type Operation = (x: Tensor<never>, ...rest: never[]) => unknown
+
+const { neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, relu } = elementwise
+const { add, sub, mul, div, pow, maximum, minimum, clamp, eq, ne, lt, le, gt, ge } = elementwise
+const { sum, mean, prod, max, min, variance, std, norm, logsumexp, argmax, argmin } = reduce
+const { contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow } = views
+
+const operations = {
+  ...{ neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, relu },
+  ...{ add, sub, mul, div, pow, maximum, minimum, clamp, eq, ne, lt, le, gt, ge },
+  ...{ sum, mean, prod, max, min, variance, std, norm, logsumexp, argmax, argmin },
+  ...{ contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow },
+  ...{ backward, to, matmul, softmax, logSoftmax },
+  where: (x: Tensor, condition: Tensor<'bool'>, other: Tensor | number) => elementwise.where(condition, x, other),
+}
+
+for (const [name, operation] of Object.entries(operations) as unknown as [string, Operation][]) {
+  Object.defineProperty(Tensor.prototype, name, {
+    value(this: Tensor<never>, ...rest: never[]) {
+      return operation(this, ...rest)
+    },
+    configurable: true,
+    writable: true,
+  })
+}

@@ -1,0 +1,129 @@
+// Layers without parameters.
+import { checkNumber, checkPair } from '../ops/check.js'
+import type { Pair } from '../ops/conv.js'
+import { relu, sigmoid, tanh } from '../ops/elementwise.js'
+import { crossEntropy, type CrossEntropyOptions, mseLoss, type Reduction } from '../ops/losses.js'
+import { maxPool2d, type MaxPool2dOptions } from '../ops/pool.js'
+import { dropout } from '../ops/random.js'
+import { logSoftmax, softmax } from '../ops/softmax.js'
+import { flatten } from '../ops/view.js'
+import type { DType, Tensor } from '../tensor.js'
+import { Module } from './module.js'
+
+/** Returns its input. */
+export class Identity extends Module {
+  forward<D extends DType>(x: Tensor<D>): Tensor<D> {
+    return x
+  }
+}
+
+/** Joins the dimensions startDim (1 by default) to endDim. */
+export class Flatten extends Module {
+  constructor(
+    readonly startDim = 1,
+    readonly endDim = -1,
+  ) {
+    super()
+  }
+
+  forward<D extends DType>(x: Tensor<D>): Tensor<D> {
+    return flatten(x, this.startDim, this.endDim)
+  }
+}
+
+/** max(0, x). */
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x)
+  }
+}
+
+/** 1 / (1 + exp(−x)). */
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return sigmoid(x)
+  }
+}
+
+/** tanh x. */
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return tanh(x)
+  }
+}
+
+/** exp(x) / Σ exp(x) along dim. */
+export class Softmax extends Module {
+  constructor(readonly dim = -1) {
+    super()
+  }
+
+  forward(x: Tensor): Tensor {
+    return softmax(x, { dim: this.dim })
+  }
+}
+
+/** log softmax(x) along dim. */
+export class LogSoftmax extends Module {
+  constructor(readonly dim = -1) {
+    super()
+  }
+
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, { dim: this.dim })
+  }
+}
+
+/** The largest value of each window of x (N,C,H,W). */
+export class MaxPool2d extends Module {
+  constructor(
+    readonly kernelSize: Pair,
+    readonly options: MaxPool2dOptions = {},
+  ) {
+    super()
+    checkPair('MaxPool2d', 'kernelSize', kernelSize, 1)
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, this.options)
+  }
+
+  /** @internal With the ReLU before or after it in the same pass: both orders give the same. */
+  forwardRelu(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, { ...this.options, relu: true })
+  }
+}
+
+/** In training, zeroes each element with probability p and scales the others by 1/(1−p). */
+export class Dropout extends Module {
+  constructor(readonly p = 0.5) {
+    super()
+    checkNumber('Dropout', 'p', p, 0, 1)
+  }
+
+  forward(x: Tensor): Tensor {
+    return dropout(x, { p: this.p, training: this.training })
+  }
+}
+
+/** crossEntropy as a module. */
+export class CrossEntropyLoss extends Module {
+  constructor(readonly options: CrossEntropyOptions<'float32'> = {}) {
+    super()
+  }
+
+  forward(logits: Tensor, target: Tensor<'int32'>): Tensor {
+    return crossEntropy(logits, target, this.options)
+  }
+}
+
+/** mseLoss as a module. */
+export class MSELoss extends Module {
+  constructor(readonly options: { reduction?: Reduction } = {}) {
+    super()
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return mseLoss(input, target, this.options)
+  }
+}

@@ -1,0 +1,182 @@
+import { runScope, tensorsIn } from '../engine/scope.js'
+import { ArgumentError, FormatError, ShapeError, StateError } from '../errors.js'
+import { keep, noGrad, scope } from '../ops/autograd.js'
+import * as opcodes from '../engine/opcodes.js'
+import { coalesce } from '../engine/layout.js'
+import { to } from '../ops/convert.js'
+import { type AnyTensor, type FloatDType, formatShape, Tensor } from '../tensor.js'
+
+export type StateDict = Record<string, AnyTensor>
+
+const parameters = new WeakSet<AnyTensor>()
+
+/** Makes a tensor a parameter of the module it is assigned to: a leaf that requires a gradient and that no scope releases. */
+export function parameter<D extends FloatDType>(t: Tensor<D>, options: { requiresGrad?: boolean } = {}): Tensor<D> {
+  if (t.node) throw new StateError(`parameter: expected a leaf, got the result of ${t.node.operation}; detach() it first`)
+  t.requiresGrad = options.requiresGrad ?? true
+  parameters.add(t)
+  return keep(t)
+}
+
+/**
+ * Base of all layers. What parameter() made is trained when assigned to a field, a module assigned to a field is a child, and
+ * registerBuffer adds what is saved but not trained. Names are those of PyTorch's state dicts.
+ */
+export abstract class Module {
+  training = true
+  private readonly bufferNames = new Set<string>()
+
+  constructor() {
+    // Whatever the subclass's forward makes and does not return is released when it returns.
+    const { forward } = this
+    Object.defineProperty(this, 'forward', { value: (...inputs: never[]) => this.call(forward, inputs), configurable: true })
+  }
+
+  abstract forward(...inputs: AnyTensor[]): unknown
+
+  private call(forward: (...inputs: never[]) => unknown, inputs: never[]): unknown {
+    return runScope(
+      () => forward.apply(this, inputs),
+      (result) => {
+        const kept = tensorsIn(result, (v) => v instanceof Tensor)
+        for (const value of Object.values(this)) if (value instanceof Tensor || Array.isArray(value)) keepIn(value, kept)
+        return kept
+      },
+    )
+  }
+
+  /** Adds a tensor that belongs to the state but is not trained. */
+  registerBuffer(name: string, value: AnyTensor): void {
+    this.bufferNames.add(name)
+    Object.assign(this, { [name]: keep(value) })
+  }
+
+  /** Direct children with their names. */
+  *namedChildren(): Generator<[string, Module]> {
+    for (const [name, value] of Object.entries(this)) if (value instanceof Module) yield [name, value]
+  }
+
+  children(): Module[] {
+    return [...this.namedChildren()].map(([, child]) => child)
+  }
+
+  /** This module and all below it, each with its dotted path ('' for this one). */
+  *namedModules(prefix = ''): Generator<[string, Module]> {
+    yield [prefix, this]
+    for (const [name, child] of this.namedChildren()) yield* child.namedModules(prefix ? `${prefix}.${name}` : name)
+  }
+
+  modules(): Module[] {
+    return [...this.namedModules()].map(([, module]) => module)
+  }
+
+  /** Trainable tensors with their dotted paths; one that is shared comes once. */
+  *namedParameters(): Generator<[string, Tensor]> {
+    yield* this.tensors((_module, _name, t) => parameters.has(t))
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters()].map(([, t]) => t)
+  }
+
+  /** Registered buffers with their dotted paths. */
+  *namedBuffers(): Generator<[string, AnyTensor]> {
+    yield* this.tensors((module, name) => module.bufferNames.has(name))
+  }
+
+  buffers(): AnyTensor[] {
+    return [...this.namedBuffers()].map(([, t]) => t)
+  }
+
+  private *tensors(belongs: (module: Module, name: string, t: Tensor) => boolean): Generator<[string, Tensor]> {
+    const seen = new Set<Tensor>()
+    for (const [path, module] of this.namedModules()) {
+      for (const [name, value] of Object.entries(module)) {
+        if (!(value instanceof Tensor) || seen.has(value) || !belongs(module, name, value)) continue
+        seen.add(value)
+        yield [path ? `${path}.${name}` : name, value]
+      }
+    }
+  }
+
+  /** Switches this module and all below it to training (dropout drops, …) or not. */
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode
+    return this
+  }
+
+  eval(): this {
+    return this.train(false)
+  }
+
+  /** Runs fn on every module below and then on this one. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn)
+    fn(this)
+    return this
+  }
+
+  zeroGrad(): void {
+    for (const p of this.parameters()) p.grad = null
+  }
+
+  /** Every parameter and buffer by its dotted path; the tensors themselves, not copies. */
+  stateDict(): StateDict {
+    return Object.fromEntries([...this.namedParameters(), ...this.namedBuffers()])
+  }
+
+  /**
+   * Copies values into the parameters and buffers of the same names. Throws FormatError for missing or unexpected names
+   * (unless strict is false) and ShapeError for shapes that differ; then nothing is changed.
+   */
+  loadStateDict(dict: StateDict, options: { strict?: boolean } = {}): void {
+    const own = this.stateDict()
+    const missing = Object.keys(own).filter((name) => !(name in dict))
+    const unexpected = Object.keys(dict).filter((name) => !(name in own))
+    if ((options.strict ?? true) && missing.length + unexpected.length > 0) {
+      const list = (names: string[]) => (names.length === 0 ? 'none' : names.join(', '))
+      throw new FormatError(
+        `loadStateDict: expected exactly the names of the model; missing: ${list(missing)}; unexpected: ${list(unexpected)}; ` +
+          'pass { strict: false } to load what matches',
+      )
+    }
+    const matching = Object.entries(own).filter(([name]) => name in dict)
+    for (const [name, t] of matching) checkEqualShape(name, t, dict[name] as AnyTensor)
+    for (const [name, t] of matching) assign(t, dict[name] as AnyTensor)
+  }
+
+  /** A line per module below: path, class and number of parameters. */
+  toString(): string {
+    const rows = [...this.namedModules()].map(([path, module]) => {
+      const own = [...module.namedParameters()].reduce((sum, [, t]) => sum + t.size, 0)
+      return `${path || '(model)'}: ${module.constructor.name}, ${own.toLocaleString('en-US')} parameters`
+    })
+    return rows.join('\n')
+  }
+}
+
+function keepIn(value: unknown, kept: Set<unknown>): void {
+  tensorsIn(value, (v) => v instanceof Tensor, kept)
+}
+
+function checkEqualShape(name: string, own: AnyTensor, given: AnyTensor): void {
+  if (!(given instanceof Tensor)) {
+    throw new ArgumentError(`loadStateDict: expected a tensor for ${name}, got ${typeof given}`)
+  }
+  if (own.ndim === given.ndim && own.shape.every((n, i) => n === given.shape[i])) return
+  throw new ShapeError(
+    `loadStateDict: expected ${name} of shape ${formatShape(own.shape)}, got ${formatShape(given.shape)}`,
+  )
+}
+
+/** Writes the values of `source` into the memory of `target`. */
+export function assign(target: AnyTensor, source: AnyTensor): void {
+  noGrad(() =>
+    scope(() => {
+      const x = to(source, target.dtype)
+      const nest = coalesce(target.shape, [target.strides, x.strides])
+      opcodes.copy(target.storage.runtime.encode(), target.dtype, { out: target, x, ...nest })
+      target.storage.version++
+    }),
+  )
+}

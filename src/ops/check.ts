@@ -1,0 +1,116 @@
+import { isFloat } from '../engine/dtype.js'
+import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
+import { type AnyTensor, type DType, formatShape, Tensor } from '../tensor.js'
+
+/** Throws unless t is a tensor of a float dtype. */
+export function checkFloat(operation: string, name: string, t: AnyTensor): void {
+  checkTensor(operation, name, t)
+  if (isFloat(t.dtype)) return
+  throw new DTypeError(
+    `${operation}: expected ${name} to be float32 or float64, got ${t.dtype}; convert it with ${name}.to('float32')`,
+  )
+}
+
+/** Throws unless t is a tensor. */
+export function checkTensor(operation: string, name: string, t: unknown): void {
+  if (t instanceof Tensor) return
+  throw new ArgumentError(`${operation}: expected ${name} to be a tensor, got ${t === null ? 'null' : typeof t}`)
+}
+
+/** Throws unless t has this dtype. */
+export function checkDTypeIs(operation: string, name: string, t: AnyTensor, dtype: DType): void {
+  checkTensor(operation, name, t)
+  if (t.dtype === dtype) return
+  throw new DTypeError(`${operation}: expected ${name} to be ${dtype}, got ${t.dtype}`)
+}
+
+/** Throws unless both have one dtype. */
+export function checkSameDType(operation: string, a: AnyTensor, b: AnyTensor): void {
+  if (a.dtype === b.dtype) return
+  throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}; convert one with to()`)
+}
+
+/** Throws unless t has `rank` dimensions; `layout` names them, as in '(N,C,H,W)'. */
+export function checkRank(operation: string, name: string, t: AnyTensor, rank: number, layout: string): void {
+  if (t.ndim === rank) return
+  throw new ShapeError(`${operation}: expected ${name} ${layout} with ${rank} dimensions, got ${formatShape(t.shape)}`)
+}
+
+/** dim counted from the front, of a tensor with `rank` dimensions; throws ShapeError when there is none such. */
+export function checkDim(operation: string, dim: number, rank: number): number {
+  if (Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
+  const range = rank === 0 ? 'no dimension (the tensor is a scalar)' : `dim from ${-rank} to ${rank - 1}`
+  throw new ShapeError(`${operation}: expected ${range}, got ${dim}`)
+}
+
+/** The distinct dims asked for, ascending; all of them when `dims` is undefined. */
+export function checkDims(operation: string, dims: number | readonly number[] | undefined, rank: number): number[] {
+  if (dims === undefined) return Array.from({ length: rank }, (_, i) => i)
+  const list = (typeof dims === 'number' ? [dims] : dims).map((d) => checkDim(operation, d, rank))
+  if (new Set(list).size !== list.length) {
+    throw new ShapeError(`${operation}: expected distinct dims, got ${String(dims)} for ${rank} dimensions`)
+  }
+  return list.sort((a, b) => a - b)
+}
+
+/** A shape: whole numbers, none negative. */
+export function checkShape(operation: string, shape: readonly number[]): readonly number[] {
+  if (Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0)) return shape
+  throw new ShapeError(`${operation}: expected a shape of non-negative integers, got ${JSON.stringify(shape)}`)
+}
+
+/** A whole number in [low, high]. */
+export function checkInteger(operation: string, name: string, value: number, low: number, high = 2 ** 31 - 1): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value
+  const range = high === 2 ** 31 - 1 ? `of at least ${low}` : `from ${low} to ${high}`
+  throw new ArgumentError(`${operation}: expected ${name} to be an integer ${range}, got ${String(value)}`)
+}
+
+/** A number in [low, high]. */
+export function checkNumber(operation: string, name: string, value: number, low: number, high = Number.MAX_VALUE): number {
+  if (typeof value === 'number' && value >= low && value <= high) return value
+  const range = high === Number.MAX_VALUE ? `of at least ${low}` : `from ${low} to ${high}`
+  throw new ArgumentError(`${operation}: expected ${name} to be a number ${range}, got ${String(value)}`)
+}
+
+/** A number or a pair of them, as [height, width]. */
+export function checkPair(
+  operation: string,
+  name: string,
+  value: number | readonly number[],
+  low: number,
+): [number, number] {
+  const pair = typeof value === 'number' ? [value, value] : value
+  if (!Array.isArray(pair) || pair.length !== 2) {
+    throw new ArgumentError(`${operation}: expected ${name} to be an integer or a pair of them, got ${JSON.stringify(value)}`)
+  }
+  return [checkInteger(operation, name, pair[0], low), checkInteger(operation, name, pair[1], low)]
+}
+
+/** The shape both broadcast to, by NumPy's rules; throws ShapeError when they do not. */
+export function broadcastShapes(operation: string, a: readonly number[], b: readonly number[]): readonly number[] {
+  if (a.length === b.length && a.every((n, i) => n === b[i])) return a
+  const rank = Math.max(a.length, b.length)
+  const shape = new Array<number>(rank)
+  for (let i = 1; i <= rank; i++) {
+    const m = a[a.length - i] ?? 1
+    const n = b[b.length - i] ?? 1
+    if (m !== n && m !== 1 && n !== 1) {
+      throw new ShapeError(
+        `${operation}: expected shapes that broadcast together, got ${formatShape(a)} and ${formatShape(b)} (${m} against ${n})`,
+      )
+    }
+    shape[rank - i] = m === 1 ? n : m
+  }
+  return shape
+}
+
+/** Strides that walk t as if it had the shape it broadcasts to. */
+export function broadcastStrides(t: AnyTensor, shape: readonly number[]): readonly number[] {
+  if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i])) return t.strides
+  const strides = new Array<number>(shape.length).fill(0)
+  for (let i = 1; i <= t.ndim; i++) {
+    if (t.shape[t.ndim - i] !== 1) strides[shape.length - i] = t.strides[t.ndim - i] as number
+  }
+  return strides
+}

@@ -1,0 +1,158 @@
+import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
+import * as opcodes from '../engine/opcodes.js'
+import { record } from '../engine/tape.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+import { allocate, denseCopy, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
+import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
+import { reluMask } from './elementwise.js'
+import { channelsLast, contiguous } from './view.js'
+
+export type Pair = number | readonly [number, number]
+
+export interface Conv2dOptions<D extends FloatDType> {
+  /** (O) */
+  bias?: Tensor<D> | null
+  /** A number, or [height, width]; likewise for the others. Default 1. */
+  stride?: Pair
+  /** Zeros on each side. Default 0. */
+  padding?: Pair
+  dilation?: Pair
+  groups?: number
+}
+
+/** The numbers that the three commands of a convolution share. */
+interface Geometry {
+  n: number
+  ic: number
+  ih: number
+  iw: number
+  oc: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+  dilH: number
+  dilW: number
+  groups: number
+}
+
+/**
+ * Cross-correlation of x (N,C,H,W) with weight (O,C/groups,kH,kW): y (N,O,oH,oW), oH = ⌊(H + 2·padding − dilation·(kH−1) − 1)
+ * / stride⌋ + 1. Throws ShapeError when channels, groups or sizes do not fit.
+ */
+export function conv2d<D extends FloatDType>(
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  options: Conv2dOptions<D> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
+): Tensor<D> {
+  const bias = options.bias ?? null
+  const g = geometry(x, weight, bias, options)
+  const image = channelsLast(x)
+  const w = contiguous(weight)
+  const relu = options.relu ?? false
+  const y = forward(g, image, w, bias, relu)
+  const saved = relu ? [image, w, y] : [image, w]
+  record('conv2d', y, [image, w, bias], saved, (dy, [image, w, y], needs) => {
+    const dz = y ? reluMask(dy as FloatTensor, y as FloatTensor) : dy
+    return backward(g, dz as FloatTensor, image as FloatTensor, w as FloatTensor, needs)
+  })
+  if ((image as unknown) !== x) image.dispose()
+  return y
+}
+
+function geometry<D extends FloatDType>(
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  bias: Tensor<D> | null,
+  options: Conv2dOptions<D>,
+): Geometry {
+  const op = 'conv2d'
+  checkFloat(op, 'x', x)
+  checkFloat(op, 'weight', weight)
+  checkSameDType(op, x, weight)
+  checkRank(op, 'x', x, 4, '(N,C,H,W)')
+  checkRank(op, 'weight', weight, 4, '(O,C/groups,kH,kW)')
+  const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? 1, 1)
+  const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
+  const [dilH, dilW] = checkPair(op, 'dilation', options.dilation ?? 1, 1)
+  const groups = checkInteger(op, 'groups', options.groups ?? 1, 1)
+  const [n, ic, ih, iw] = x.shape as [number, number, number, number]
+  const [oc, icg, kh, kw] = weight.shape as [number, number, number, number]
+  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
+  if (ic !== icg * groups) {
+    throw new ShapeError(`${op}: expected input channels to equal weight.shape[1] * groups = ${icg * groups}, got ${ic} ${shapes}`)
+  }
+  if (oc % groups !== 0) {
+    throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)
+  }
+  if (bias) {
+    checkFloat(op, 'bias', bias)
+    checkSameDType(op, x, bias)
+    if (bias.ndim !== 1 || bias.shape[0] !== oc) {
+      throw new ShapeError(`${op}: expected bias of weight.shape[0] = ${oc} elements, got ${formatShape(bias.shape)}`)
+    }
+  }
+  const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes)
+  const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes)
+  return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
+}
+
+/** ⌊(size + 2·padding − dilation·(kernel−1) − 1) / stride⌋ + 1; throws ShapeError if the window does not fit once. */
+export function outputSize(
+  operation: string,
+  size: number,
+  padding: number,
+  dilation: number,
+  kernel: number,
+  stride: number,
+  shapes: string,
+): number {
+  const room = size + 2 * padding
+  const extent = dilation * (kernel - 1) + 1
+  if (kernel >= 1 && extent <= room) return Math.floor((room - extent) / stride) + 1
+  throw new ShapeError(
+    `${operation}: expected a kernel of 1 to ${room} (the padded input), got ${kernel < 1 ? kernel : extent} ${shapes}`,
+  )
+}
+
+function forward<D extends FloatDType>(
+  g: Geometry,
+  x: Tensor<D>,
+  w: Tensor<D>,
+  bias: Tensor<D> | null,
+  relu: boolean,
+): Tensor<D> {
+  const runtime = sharedRuntime('conv2d', x, w, bias)
+  const shape = [g.n, g.oc, g.oh, g.ow]
+  const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
+  const b = bias && !isRowMajor(bias.shape, bias.strides) ? denseCopy(bias, [1]) : bias
+  opcodes.conv2d(runtime.encode(), x.dtype, { y, x, w, bias: b, ...g, relu: Number(relu) })
+  if (b !== bias) b?.dispose()
+  return y
+}
+
+function backward(
+  g: Geometry,
+  dy: FloatTensor,
+  x: FloatTensor,
+  w: FloatTensor,
+  needs: readonly boolean[],
+): (FloatTensor | null)[] {
+  const runtime = sharedRuntime('conv2d', dy, x, w)
+  const dense = channelsLast(dy)
+  let [dx, dw, dbias]: (FloatTensor | null)[] = [null, null, null]
+  if (needs[0]) {
+    dx = allocate(x.dtype, x.shape, channelsLastStrides(x.shape), runtime)
+    opcodes.conv2dBackwardData(runtime.encode(), x.dtype, { dx, dy: dense, w, ...g })
+  }
+  if (needs[1] || needs[2]) {
+    dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
+    dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
+    opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
+  }
+  return [dx, dw, dbias] as (FloatTensor | null)[]
+}

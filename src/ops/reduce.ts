@@ -1,0 +1,190 @@
+import { rowMajor, sizeOf } from '../engine/layout.js'
+import * as opcodes from '../engine/opcodes.js'
+import { Reduce } from '../engine/opcodes.js'
+import { record } from '../engine/tape.js'
+import { ShapeError } from '../errors.js'
+import {
+  type AnyTensor,
+  allocate,
+  denseCopy,
+  type FloatDType,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  type Tensor,
+} from '../tensor.js'
+import { checkDim, checkDims, checkFloat } from './check.js'
+import { to } from './convert.js'
+import { add, div, eq, exp, log, mul, sqrt, square, sub } from './elementwise.js'
+import { contiguous, expand, reshape } from './view.js'
+
+export interface ReduceOptions {
+  /** The dimensions to reduce; all of them by default. */
+  dim?: number | readonly number[]
+  /** Keep them, with size 1. */
+  keepdim?: boolean
+}
+
+/** out = kind over dims of x, those dims kept with size 1; off the tape. */
+function reduceKernel<D extends FloatDType>(
+  operation: string,
+  kind: number,
+  x: Tensor<D>,
+  dims: readonly number[],
+): Tensor<D> {
+  const runtime = sharedRuntime(operation, x)
+  const reduced = x.shape.map((_, i) => dims.includes(i))
+  const shape = x.shape.map((n, i) => (reduced[i] ? 1 : n))
+  const out = allocate(x.dtype, shape, rowMajor(shape), runtime)
+  const kept = loops(x, out.strides, (i) => !reduced[i])
+  const inner = loops(x, x.strides, (i) => reduced[i] as boolean)
+  opcodes.reduce(runtime.encode(), x.dtype, {
+    out,
+    x,
+    kind,
+    kept: kept.sizes.length,
+    reduced: inner.sizes.length,
+    layout: [...kept.sizes, ...inner.sizes, ...kept.other, ...kept.strides, ...inner.strides],
+  })
+  return out
+}
+
+// The chosen dimensions of x, in memory order, adjacent ones merged: sizes, x's strides and the other operand's.
+function loops(x: AnyTensor, others: readonly number[], chosen: (dim: number) => boolean) {
+  const order = x.shape.map((_, i) => i).filter((i) => chosen(i) && x.shape[i] !== 1)
+  order.sort((a, b) => Math.abs(x.strides[b] as number) - Math.abs(x.strides[a] as number) || a - b)
+  const sizes: number[] = []
+  const strides: number[] = []
+  const other: number[] = []
+  for (const i of order) {
+    const [n, s, o] = [x.shape[i] as number, x.strides[i] as number, others[i] as number]
+    const last = sizes.length - 1
+    if (last >= 0 && strides[last] === s * n && other[last] === o * n) {
+      sizes[last] = (sizes[last] as number) * n
+      strides[last] = s
+      other[last] = o
+    } else {
+      sizes.push(n)
+      strides.push(s)
+      other.push(o)
+    }
+  }
+  return { sizes, strides, other }
+}
+
+type Gradient = (dy: FloatTensor, x: FloatTensor, y: FloatTensor, count: number) => FloatTensor
+
+function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradient) {
+  const savesValues = name !== 'sum' && name !== 'mean'
+  const needsElement = name === 'max' || name === 'min'
+  return <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> => {
+    checkFloat(name, 'x', x)
+    const dims = checkDims(name, options.dim, x.ndim)
+    const count = sizeOf(dims.map((d) => x.shape[d] as number))
+    if (needsElement && count === 0 && x.size === 0 && dims.some((d) => x.shape[d] === 0)) {
+      throw new ShapeError(`${name}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`)
+    }
+    const y = reduceKernel(name, Reduce[name], x, dims)
+    const { shape } = x
+    record(name, y, [x], savesValues ? [x, y] : [], (dy, [x, y]) => [
+      expand(gradient(dy, x as FloatTensor, y as FloatTensor, count), shape),
+    ])
+    return options.keepdim ? y : dropDims(y, dims)
+  }
+}
+
+function dropDims<D extends FloatDType>(y: Tensor<D>, dims: readonly number[]): Tensor<D> {
+  const out = reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
+  y.dispose()
+  return out
+}
+
+// Each of several equal extremes gets the same share of the gradient, as torch.amax gives it.
+const extremeGradient: Gradient = (dy, x, y) => {
+  const picked = to(eq(x, y), x.dtype)
+  const dims = y.shape.map((_, i) => i).filter((i) => y.shape[i] !== x.shape[i])
+  return mul(picked, div(dy, reduceKernel('sum', Reduce.sum, picked, dims)))
+}
+
+/** Σ x over dims. */
+export const sum = reduceOp('sum', (dy) => dy)
+/** Mean of x over dims; NaN of nothing. */
+export const mean = reduceOp('mean', (dy, _x, _y, count) => div(dy, count))
+/** Largest of x over dims; NaN if any is. Equal ones share the gradient, as in torch.amax. */
+export const max = reduceOp('max', extremeGradient)
+/** Smallest of x over dims; NaN if any is. Equal ones share the gradient, as in torch.amin. */
+export const min = reduceOp('min', extremeGradient)
+/** Product of x over dims. Its gradient is y / x, so a zero among the factors has none. */
+export const prod = reduceOp('prod', (dy, x, y) => mul(dy, div(y, x)))
+
+function argReduce(name: 'argmax' | 'argmin') {
+  return (x: FloatTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
+    checkFloat(name, 'x', x)
+    const flat = options.dim === undefined
+    const source = contiguous(flat ? reshape(x, [x.size]) : x)
+    const dim = checkDim(name, options.dim ?? 0, source.ndim)
+    const length = source.shape[dim] as number
+    if (length === 0) throw new ShapeError(`${name}: expected at least one element to reduce, got ${formatShape(x.shape)}`)
+    const runtime = sharedRuntime(name, source)
+    const shape = source.shape.map((n, i) => (i === dim ? 1 : n))
+    const out = allocate('int32', shape, rowMajor(shape), runtime)
+    opcodes.argReduce(runtime.encode(), x.dtype, {
+      out,
+      x: source,
+      kind: name === 'argmax' ? Reduce.max : Reduce.min,
+      outer: sizeOf(source.shape.slice(0, dim)),
+      length,
+      inner: sizeOf(source.shape.slice(dim + 1)),
+    })
+    if (source !== x) source.dispose()
+    if (options.keepdim) return flat ? out.restride(x.shape.map(() => 1), rowMajor(x.shape.map(() => 1))) : out
+    const dropped = out.shape.filter((_, i) => i !== dim)
+    const result = out.restride(dropped, rowMajor(dropped))
+    out.dispose()
+    return result
+  }
+}
+
+/** Index of the first largest element along dim (of all, in row-major order, by default); a NaN wins. */
+export const argmax = argReduce('argmax')
+/** Index of the first smallest element along dim (of all, in row-major order, by default); a NaN wins. */
+export const argmin = argReduce('argmin')
+
+export interface VarianceOptions extends ReduceOptions {
+  /** Subtracted from the count: 1 (Bessel's) by default. */
+  correction?: number
+}
+
+/** Σ (x - mean)² / (count - correction) over dims. */
+export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> {
+  checkFloat('variance', 'x', x)
+  const dims = checkDims('variance', options.dim, x.ndim)
+  const count = sizeOf(dims.map((d) => x.shape[d] as number))
+  const squares = square(sub(x, mean(x, { dim: dims, keepdim: true })))
+  return div(sum(squares, { dim: dims, keepdim: options.keepdim ?? false }), Math.max(0, count - (options.correction ?? 1)))
+}
+
+/** Square root of the variance over dims. */
+export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
+  sqrt(variance(x, options))
+
+/** Euclidean norm over dims. */
+export const norm = <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> =>
+  sqrt(sum(square(x), options))
+
+/** log Σ exp x over dims, computed without overflow. */
+export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  checkFloat('logsumexp', 'x', x)
+  const dims = checkDims('logsumexp', options.dim, x.ndim)
+  const top = max(x.detach(), { dim: dims, keepdim: true })
+  const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
+  return options.keepdim ? y : reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
+}
+
+/** dy summed over the dimensions along which an operand of this shape was broadcast. */
+export function sumTo<D extends FloatDType>(dy: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  const extra = dy.ndim - shape.length
+  if (extra === 0 && dy.shape.every((n, i) => n === shape[i])) return dy
+  const dims = dy.shape.map((_, i) => i).filter((i) => i < extra || (shape[i - extra] === 1 && dy.shape[i] !== 1))
+  return reshape(sum(dy, { dim: dims, keepdim: true }), shape)
+}

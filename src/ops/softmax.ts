@@ -1,0 +1,39 @@
+import { isRowMajor, rowMajor } from '../engine/layout.js'
+import * as opcodes from '../engine/opcodes.js'
+import { record } from '../engine/tape.js'
+import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
+import { checkDim, checkFloat } from './check.js'
+import { contiguous, transpose } from './view.js'
+
+function softmaxOp(name: 'softmax' | 'logSoftmax') {
+  const log = Number(name === 'logSoftmax')
+  return <D extends FloatDType>(x: Tensor<D>, options: { dim: number }): Tensor<D> => {
+    checkFloat(name, 'x', x)
+    if (x.ndim === 0) return rows(name, x, log)
+    const dim = checkDim(name, options?.dim as number, x.ndim)
+    if (dim === x.ndim - 1) return rows(name, x, log)
+    return transpose(rows(name, transpose(x, dim, -1), log), dim, -1)
+  }
+}
+
+// Over the last dimension.
+function rows<D extends FloatDType>(name: string, x: Tensor<D>, log: number): Tensor<D> {
+  const source = contiguous(x)
+  const columns = source.shape.at(-1) ?? 1
+  const size = { rows: columns === 0 ? 0 : source.size / columns, columns, log }
+  const runtime = sharedRuntime(name, source)
+  const out = allocate(x.dtype, x.shape, rowMajor(x.shape), runtime)
+  opcodes.softmax(runtime.encode(), x.dtype, { out, x: source, ...size })
+  record(name, out, [source], [out], (dy, [y]) => {
+    const dense = isRowMajor(dy.shape, dy.strides) ? dy : denseCopy(dy, rowMajor(dy.shape))
+    const dx = allocate(dy.dtype, dy.shape, rowMajor(dy.shape), runtime)
+    opcodes.softmaxBackward(runtime.encode(), dy.dtype, { dx, dy: dense, y, ...size })
+    return [dx]
+  })
+  return out
+}
+
+/** exp(x) / Σ exp(x) along dim, computed without overflow. */
+export const softmax = softmaxOp('softmax')
+/** log(softmax(x)) along dim, computed without overflow. */
+export const logSoftmax = softmaxOp('logSoftmax')

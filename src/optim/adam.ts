@@ -1,0 +1,66 @@
+import * as opcodes from '../engine/opcodes.js'
+import type { Runtime } from '../engine/runtime.js'
+import { checkNumber } from '../ops/check.js'
+import type { AnyTensor, FloatDType } from '../tensor.js'
+import { type GroupOptions, Optimizer, type Parameters } from './optimizer.js'
+
+export interface AdamOptions extends GroupOptions {
+  /** Decay of the first and of the second moment. */
+  betas?: readonly [number, number]
+  eps?: number
+}
+
+const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const
+const justBelowOne = 1 - Number.EPSILON / 2
+
+/** m, v: moving averages of g and g²; p ← p − lr·m̂ / (√v̂ + eps); Kingma and Ba 2015. weightDecay adds weightDecay·p to g. */
+export class Adam extends Optimizer<AdamOptions> {
+  constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
+    super('Adam', params, { ...defaults, ...options })
+  }
+
+  protected readonly decoupled: boolean = false
+
+  protected override check(options: AdamOptions): void {
+    super.check(options)
+    checkNumber('Adam', 'betas[0]', options.betas?.[0] as number, 0, justBelowOne)
+    checkNumber('Adam', 'betas[1]', options.betas?.[1] as number, 0, justBelowOne)
+    checkNumber('Adam', 'eps', options.eps as number, 0)
+  }
+
+  protected stateNames(): readonly string[] {
+    return ['expAvg', 'expAvgSq']
+  }
+
+  protected update(
+    runtime: Runtime,
+    dtype: FloatDType,
+    tensors: readonly (AnyTensor | null)[],
+    sizes: readonly number[],
+    step: number,
+    options: AdamOptions,
+  ): void {
+    const [beta1, beta2] = options.betas as readonly [number, number]
+    opcodes.adam(runtime.encode(), dtype, {
+      tensors,
+      lr: options.lr as number,
+      beta1,
+      beta2,
+      eps: options.eps as number,
+      weightDecay: options.weightDecay as number,
+      decoupled: Number(this.decoupled),
+      correction1: 1 - beta1 ** step,
+      correction2: 1 - beta2 ** step,
+      sizes,
+    })
+  }
+}
+
+/** Adam with p ← p·(1 − lr·weightDecay) before the step instead of a decay in the gradient; Loshchilov and Hutter 2019. */
+export class AdamW extends Adam {
+  protected override readonly decoupled: boolean = true
+
+  constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
+    super(params, { weightDecay: 1e-2, ...options })
+  }
+}

@@ -1,0 +1,183 @@
+import { isRowMajor } from '../engine/layout.js'
+import { ArgumentError, FormatError, ShapeError } from '../errors.js'
+import type { Runtime } from '../engine/runtime.js'
+import { zerosLike } from '../ops/create.js'
+import { clone } from '../ops/view.js'
+import { keep } from '../ops/autograd.js'
+import { checkNumber } from '../ops/check.js'
+import { type AnyTensor, type FloatDType, type FloatTensor, formatShape, sharedRuntime, Tensor } from '../tensor.js'
+
+/** What a parameter group can set on its own. */
+export interface GroupOptions {
+  /** Learning rate. */
+  lr?: number
+  weightDecay?: number
+}
+
+export type ParameterGroup<O> = O & { params: Iterable<FloatTensor> }
+export type Parameters<O> = Iterable<FloatTensor> | readonly ParameterGroup<Partial<O>>[]
+
+/** The state of one parameter: tensors of its shape by name. */
+export type ParameterState = Record<string, FloatTensor>
+
+export interface OptimizerState<O> {
+  state: { step: number; tensors: Record<string, AnyTensor> }[]
+  groups: (O & { params: number[] })[]
+}
+
+interface Group<O> {
+  options: O
+  params: FloatTensor[]
+}
+
+interface Slot {
+  step: number
+  tensors: ParameterState
+}
+
+/**
+ * Base of the optimisers: parameter groups, state per parameter, and one command for all parameters of a group that are at
+ * the same step.
+ */
+export abstract class Optimizer<O extends GroupOptions> {
+  readonly groups: Group<O>[]
+  private readonly slots = new Map<FloatTensor, Slot>()
+
+  constructor(
+    private readonly name: string,
+    params: Parameters<O>,
+    options: O,
+  ) {
+    this.groups = groupsOf(name, params, options)
+    for (const group of this.groups) this.check(group.options)
+  }
+
+  /** Throws ArgumentError when an option is out of range. */
+  protected check(options: O): void {
+    checkNumber(this.name, 'lr', options.lr as number, 0)
+    checkNumber(this.name, 'weightDecay', options.weightDecay ?? 0, 0)
+  }
+
+  /** Names of the state tensors that a parameter needs. */
+  protected abstract stateNames(options: O): readonly string[]
+
+  /** Encodes the update of these parameters; tensors holds parameter, gradient and state of each, one after the other. */
+  protected abstract update(
+    runtime: Runtime,
+    dtype: FloatDType,
+    tensors: readonly (AnyTensor | null)[],
+    sizes: readonly number[],
+    step: number,
+    options: O,
+  ): void
+
+  /** Updates, in place, every parameter that has a gradient. */
+  step(): void {
+    for (const { options, params } of this.groups) {
+      const names = this.stateNames(options)
+      const batches = new Map<string, { tensors: (AnyTensor | null)[]; sizes: number[]; step: number; dtype: FloatDType }>()
+      for (const p of params) {
+        const gradient = p.ownGrad
+        if (!gradient) continue
+        const slot = this.slot(p, names)
+        const key = `${p.dtype} ${++slot.step}`
+        let batch = batches.get(key)
+        if (!batch) batches.set(key, (batch = { tensors: [], sizes: [], step: slot.step, dtype: p.dtype }))
+        batch.tensors.push(p, gradient, ...names.map((n) => slot.tensors[n] as FloatTensor))
+        batch.sizes.push(p.size)
+        p.storage.version++
+      }
+      for (const { tensors, sizes, step, dtype } of batches.values()) {
+        this.update(sharedRuntime(this.name, ...tensors), dtype, tensors, sizes, step, options)
+      }
+    }
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const { params } of this.groups) for (const p of params) p.grad = null
+  }
+
+  /** The learning rate of the first group; setting it sets it in all. */
+  get lr(): number {
+    return this.groups[0]?.options.lr as number
+  }
+
+  set lr(value: number) {
+    checkNumber(this.name, 'lr', value, 0)
+    for (const { options } of this.groups) options.lr = value
+  }
+
+  /** Options of the groups and state of each parameter, by the parameter's place; the tensors themselves, not copies. */
+  stateDict(): OptimizerState<O> {
+    const all = this.groups.flatMap(({ params }) => params)
+    return {
+      state: all.map((p) => {
+        const slot = this.slots.get(p)
+        return { step: slot?.step ?? 0, tensors: { ...slot?.tensors } }
+      }),
+      groups: this.groups.map(({ options, params }) => ({ ...options, params: params.map((p) => all.indexOf(p)) })),
+    }
+  }
+
+  /** Takes over what stateDict() gave; throws FormatError or ShapeError, and changes nothing, if it does not fit. */
+  loadStateDict(dict: OptimizerState<O>): void {
+    const all = this.groups.flatMap(({ params }) => params)
+    if (dict.state.length !== all.length || dict.groups.length !== this.groups.length) {
+      throw new FormatError(
+        `${this.name}.loadStateDict: expected ${this.groups.length} groups with ${all.length} parameters, got ` +
+          `${dict.groups.length} with ${dict.state.length}`,
+      )
+    }
+    const loaded = all.map((p, i) => {
+      const { step, tensors } = dict.state[i] as OptimizerState<O>['state'][number]
+      for (const [name, t] of Object.entries(tensors)) checkLike(this.name, `${name} of parameter ${i}`, p, t)
+      return { step, tensors }
+    })
+    dict.groups.forEach(({ params, ...options }, i) => Object.assign((this.groups[i] as Group<O>).options, options))
+    all.forEach((p, i) => {
+      const { step, tensors } = loaded[i] as (typeof loaded)[number]
+      const copies = Object.entries(tensors).map(([name, t]) => [name, keep(clone(t as FloatTensor))])
+      if (step === 0) this.slots.delete(p)
+      else this.slots.set(p, { step, tensors: Object.fromEntries(copies) })
+    })
+  }
+
+  private slot(p: FloatTensor, names: readonly string[]): Slot {
+    let slot = this.slots.get(p)
+    if (!slot) this.slots.set(p, (slot = { step: 0, tensors: {} }))
+    for (const name of names) slot.tensors[name] ??= keep(zerosLike(p)) as FloatTensor
+    return slot
+  }
+}
+
+function groupsOf<O extends GroupOptions>(name: string, params: Parameters<O>, defaults: O): Group<O>[] {
+  const list = [...(params as Iterable<FloatTensor | ParameterGroup<Partial<O>>>)]
+  if (list.length === 0) throw new ArgumentError(`${name}: expected at least one parameter, got none`)
+  const given = list.some((entry) => entry instanceof Tensor)
+    ? [{ params: list as Iterable<FloatTensor> } as ParameterGroup<Partial<O>>]
+    : (list as ParameterGroup<Partial<O>>[])
+  const seen = new Set<FloatTensor>()
+  return given.map(({ params, ...options }) => {
+    const group = [...params]
+    for (const [i, p] of group.entries()) {
+      if (!(p instanceof Tensor)) throw new ArgumentError(`${name}: expected tensors as parameters, got ${typeof p} at ${i}`)
+      if (p.node && p.node.operation !== 'leaf') {
+        throw new ArgumentError(`${name}: expected leaf tensors as parameters, got the result of ${p.node.operation} at ${i}`)
+      }
+      if (!isRowMajor(p.shape, p.strides) || p.offset !== 0) {
+        throw new ArgumentError(`${name}: expected contiguous parameters, got a view of ${formatShape(p.shape)} at ${i}`)
+      }
+      if (seen.has(p)) throw new ArgumentError(`${name}: expected each parameter once, got ${p} again at ${i}`)
+      seen.add(p)
+    }
+    return { options: { ...defaults, ...options } as O, params: group }
+  })
+}
+
+function checkLike(name: string, what: string, p: FloatTensor, t: AnyTensor): void {
+  if (t instanceof Tensor && t.dtype === p.dtype && t.shape.join() === p.shape.join()) return
+  throw new ShapeError(
+    `${name}.loadStateDict: expected ${what} to be ${p.dtype} ${formatShape(p.shape)}, got ${t instanceof Tensor ? t : typeof t}`,
+  )
+}

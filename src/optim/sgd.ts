@@ -1,0 +1,56 @@
+import * as opcodes from '../engine/opcodes.js'
+import type { Runtime } from '../engine/runtime.js'
+import { ArgumentError } from '../errors.js'
+import { checkNumber } from '../ops/check.js'
+import type { AnyTensor, FloatDType } from '../tensor.js'
+import { type GroupOptions, Optimizer, type Parameters } from './optimizer.js'
+
+export interface SGDOptions extends GroupOptions {
+  momentum?: number
+  dampening?: number
+  nesterov?: boolean
+}
+
+/** b ← momentum·b + (1−dampening)·g, p ← p − lr·b, with g including weightDecay·p; as torch.optim.SGD. */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Parameters<SGDOptions>, options: SGDOptions = {}) {
+    super('SGD', params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options })
+  }
+
+  protected override check(options: SGDOptions): void {
+    super.check(options)
+    checkNumber('SGD', 'momentum', options.momentum as number, 0)
+    checkNumber('SGD', 'dampening', options.dampening as number, Number.NEGATIVE_INFINITY)
+    if (options.nesterov && (!options.momentum || options.dampening !== 0)) {
+      throw new ArgumentError(
+        `SGD: expected a momentum and no dampening with nesterov, got ${options.momentum} and ${options.dampening}`,
+      )
+    }
+  }
+
+  protected stateNames(options: SGDOptions): readonly string[] {
+    return options.momentum ? ['momentumBuffer'] : []
+  }
+
+  protected update(
+    runtime: Runtime,
+    dtype: FloatDType,
+    tensors: readonly (AnyTensor | null)[],
+    sizes: readonly number[],
+    step: number,
+    options: SGDOptions,
+  ): void {
+    // The command always takes three operands per parameter.
+    const triples = options.momentum ? tensors : tensors.flatMap((t, i) => (i % 2 === 1 ? [t, null] : [t]))
+    opcodes.sgd(runtime.encode(), dtype, {
+      tensors: triples,
+      lr: options.lr as number,
+      momentum: options.momentum as number,
+      dampening: options.dampening as number,
+      weightDecay: options.weightDecay as number,
+      nesterov: Number(options.nesterov),
+      first: Number(step === 1),
+      sizes,
+    })
+  }
+}
