@@ -5,7 +5,6 @@
 
 namespace quern::QUERN_ISA {
 
-constexpr i64 serial_work = 262144;    // multiply-adds below which threads cost more than they bring
 constexpr i64 slab_floats = 96 << 10;  // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 weight_floats = 96 << 10;  // of packed weights that stay in L2 while all tiles of a slab pass by
 
@@ -127,7 +126,7 @@ inline void pad_slab(const Gather& g, const Slabs& s, float* out, i64 group, i64
 }
 
 // One tile of `rows` pixels against panels [first, last).
-inline void run_panels(const Gather& g, const Slabs& s, Tile t, int rows, i64 group, i64 first, i64 last,
+inline void run_panels(const Gather& g, Tile t, int rows, i64 group, i64 first, i64 last,
                        float* tile_copy) {
   const i64 depth = g.taps * g.run;
   const float* weights = g.weights + group * depth * round_up(g.outputs, W);
@@ -183,7 +182,7 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
     for (i64 i = 0; i < tiles; i++) {
       const i64 begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
       t.a_offset = s.a_offset + begin, t.c_offset = s.c_offset + begin;
-      run_panels(g, s, t, static_cast<int>(end - begin), group, panel, panel + together, own + s.copy_floats);
+      run_panels(g, t, static_cast<int>(end - begin), group, panel, panel + together, own + s.copy_floats);
     }
 }
 
@@ -193,10 +192,7 @@ inline void gather_gemm(const Gather& g, Context& context) {
   if (!make_tables(g, s, context)) return;
   const i64 tasks = s.across_y * s.across_n * g.groups * s.chunks;
   const i64 work = g.images * g.rows * g.columns * g.groups * g.outputs * max<i64>(1, g.taps * g.run);
-  if (work < serial_work)
-    for (i64 i = 0; i < tasks; i++) run_slab(g, s, i, 0);
-  else
-    parallel(context, tasks, [&](i64 i, int worker) { run_slab(g, s, i, worker); });
+  for_tasks(context, work, tasks, [&](i64 i, int worker) { run_slab(g, s, i, worker); });
 }
 
 }  // namespace quern::QUERN_ISA

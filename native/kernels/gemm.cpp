@@ -7,7 +7,6 @@ namespace {
 
 using Args = args::matmul<float>;
 
-constexpr i64 serial_work = 262144;  // multiply-adds below which threads cost more than they bring
 constexpr i64 k_block = 256;         // rows of a packed panel of B: 32 KB with AVX-512
 constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill half of L2
 
@@ -59,13 +58,23 @@ struct Rows {
 };
 Rows tile_rows(i64 i, i64 tiles, i64 m) { return {m * i / tiles, m * (i + 1) / tiles}; }
 
+void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
+  if (p.a_col_stride == 1) {
+    i64 offset[MR];
+    for (i64 i = 0; i < m; i++) offset[i] = i * p.a_row_stride;
+    return pack_rows(out, a, offset, m, k);
+  }
+  for (i64 j = 0; j < k; j++)
+    for (i64 i = 0; i < m; i++) out[j * m + i] = a[i * p.a_row_stride + j * p.a_col_stride];
+}
+
 // The copy of a(m,k): A::steps tile after tile in k-major order, A::rows row after row.
 void copy_block(const Plan& plan, const Args& p, float* out, const float* a, i64 m, i64 k) {
   const i64 tiles = ceil_div(m, MR);
   for (i64 i = 0; i < tiles; i++) {
     const auto [begin, end] = tile_rows(i, tiles, m);
     if (plan.kind == A::steps) {
-      pack_steps(out + begin * k, a + begin * p.a_row_stride, p.a_row_stride, p.a_col_stride, end - begin, k);
+      copy_steps(p, out + begin * k, a + begin * p.a_row_stride, end - begin, k);
     } else {
       for (i64 row = begin; row < end; row++) {
         float* to = out + row * plan.a_pitch;
@@ -130,10 +139,11 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
   }
 }
 
-void blocked_matmul(const Args& p, Context& context, bool serial) {
-  Plan plan = make_plan(p, serial ? 1 : context.threads);
+void blocked_matmul(const Args& p, Context& context, i64 work) {
+  const int threads = work < serial_work ? 1 : context.threads;
+  Plan plan = make_plan(p, threads);
   if (plan.pack_a || plan.pack_b) {
-    plan.memory = scratch<float>(context, plan.worker_floats * (serial ? 1 : context.threads));
+    plan.memory = scratch<float>(context, plan.worker_floats * threads);
     if (!plan.memory) return;
   }
   const i64 per_product = plan.m_blocks * plan.n_chunks;
@@ -146,24 +156,18 @@ void blocked_matmul(const Args& p, Context& context, bool serial) {
               p.b + batch * p.b_batch_stride, m0, m, n0, n, plan.memory + worker * plan.worker_floats);
   };
   const i64 tasks = p.batch * per_product;
-  if (serial || tasks == 1)
-    for (i64 i = 0; i < tasks; i++) task(i, 0);
-  else
-    parallel(context, tasks, task);
+  for_tasks(context, work, tasks, task);
 }
 
-void dot_batches(const Args& p, Context& context, bool serial) {
+void dot_batches(const Args& p, Context& context, i64 work) {
   const i64 tiles = ceil_div(p.n, dot_columns);
-  const i64 chunks = serial ? 1 : min<i64>(tiles, p.batch >= 4 * context.threads ? 1 : 4 * context.threads);
+  const i64 chunks = work < serial_work ? 1 : min<i64>(tiles, p.batch >= 4 * context.threads ? 1 : 4 * context.threads);
   auto task = [&](i64 i, int) {
     const i64 batch = i / chunks, chunk = i % chunks;
     dot_matmul(p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride, p.b + batch * p.b_batch_stride,
                tiles * chunk / chunks * dot_columns, min<i64>(p.n, tiles * (chunk + 1) / chunks * dot_columns));
   };
-  if (serial)
-    for (i64 i = 0; i < p.batch; i++) task(i, 0);
-  else
-    parallel(context, p.batch * chunks, task);
+  for_tasks(context, work, p.batch * chunks, task);
 }
 
 }  // namespace
@@ -172,12 +176,11 @@ void dot_batches(const Args& p, Context& context, bool serial) {
 void matmul(const Args& p, Context& context) {
   if (p.batch == 0 || p.m == 0 || p.n == 0) return;
   const i64 work = i64(p.batch) * p.m * p.n * p.k;
-  const bool serial = context.threads == 1 || work < serial_work;
   const bool dot = p.a_col_stride == 1 && p.b_row_stride == 1 && p.b_col_stride != 1;
   if (dot && p.m <= 128)
-    dot_batches(p, context, serial);
+    dot_batches(p, context, work);
   else
-    blocked_matmul(p, context, serial);
+    blocked_matmul(p, context, work);
 }
 
 }  // namespace quern::QUERN_ISA

@@ -132,9 +132,19 @@ struct Tiles {
 template <A kind>
 inline constexpr Tiles<kind> tiles{};
 
+// `rows` rows and t.columns columns
 template <A kind>
 QUERN_INLINE void run_tile(int rows, const Tile& t) {
   tiles<kind>.at[t.columns > W ? 1 : 0][rows - 1](t);
+}
+
+constexpr i64 serial_work = 262144;  // multiply-adds below which threads cost more than they bring
+
+// f(task, worker), on all workers unless there is too little to do
+template <class F>
+inline void for_tasks(Context& context, i64 work, i64 tasks, const F& f) {
+  if (context.threads > 1 && work >= serial_work && tasks > 1) return parallel(context, tasks, f);
+  for (i64 i = 0; i < tasks; i++) f(i, 0);
 }
 
 }  // namespace quern::QUERN_ISA

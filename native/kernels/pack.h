@@ -96,20 +96,20 @@ inline void pack_panel(float* out, const float* x, i64 row_stride, i64 col_strid
     }
 }
 
-// out(k,m) = element k of each of m rows: A in the order of A::steps
-inline void pack_steps(float* out, const float* x, i64 row_stride, i64 col_stride, i64 m, i64 k) {
+// out(k,m) = x[offset[m] + k]: contiguous rows, copied to the order of A::steps
+inline void pack_rows(float* out, const float* x, const i64* offset, i64 m, i64 k) {
   i64 k0 = 0;
-  if (col_stride == 1 && m == W)
+  if (m == W)
     for (; k0 + W <= k; k0 += W) {
       vf r[W];
       QUERN_UNROLL
-      for (int i = 0; i < W; i++) r[i] = load(x + i * row_stride + k0);
+      for (int i = 0; i < W; i++) r[i] = load(x + offset[i] + k0);
       transpose(r);
       QUERN_UNROLL
       for (int i = 0; i < W; i++) store(out + (k0 + i) * m, r[i]);
     }
   for (; k0 < k; k0++)
-    for (i64 i = 0; i < m; i++) out[k0 * m + i] = x[i * row_stride + k0 * col_stride];
+    for (i64 i = 0; i < m; i++) out[k0 * m + i] = x[offset[i] + k0];
 }
 
 }  // namespace quern::QUERN_ISA

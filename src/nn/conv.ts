@@ -56,6 +56,6 @@ export class Conv2d extends Module {
   /** @internal With the ReLU that follows in the same pass. */
   forwardRelu(x: Tensor): Tensor {
     const { bias, stride, padding, dilation, groups } = this
-    return conv2d(x, this.weight, { bias, stride, padding, dilation, groups, relu: true })
+    return this.call(() => conv2d(x, this.weight, { bias, stride, padding, dilation, groups, relu: true }))
   }
 }

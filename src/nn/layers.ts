@@ -90,7 +90,7 @@ export class MaxPool2d extends Module {
 
   /** @internal With the ReLU before or after it in the same pass: both orders give the same. */
   forwardRelu(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, { ...this.options, relu: true })
+    return this.call(() => maxPool2d(x, this.kernelSize, { ...this.options, relu: true }))
   }
 }
 

@@ -29,6 +29,6 @@ export class Linear extends Module {
 
   /** @internal With the ReLU that follows in the same pass. */
   forwardRelu(x: Tensor): Tensor {
-    return linear(x, this.weight, { bias: this.bias, relu: true })
+    return this.call(() => linear(x, this.weight, { bias: this.bias, relu: true }))
   }
 }

@@ -10,6 +10,20 @@ export type StateDict = Record<string, AnyTensor>
 
 const parameters = new WeakSet<AnyTensor>()
 
+type Observer = (module: Module, output: unknown) => void
+let observer: Observer | null = null
+
+/** @internal Runs fn while told of the output of every module call in it. */
+export function observing<R>(told: Observer, fn: () => R): R {
+  const before = observer
+  observer = told
+  try {
+    return fn()
+  } finally {
+    observer = before
+  }
+}
+
 /** Makes a tensor a parameter of the module it is assigned to: a leaf that requires a gradient and that no scope releases. */
 export function parameter<D extends FloatDType>(t: Tensor<D>, options: { requiresGrad?: boolean } = {}): Tensor<D> {
   if (t.node) throw new StateError(`parameter: expected a leaf, got the result of ${t.node.operation}; detach() it first`)
@@ -27,22 +41,22 @@ export abstract class Module {
   private readonly bufferNames = new Set<string>()
 
   constructor() {
-    // Whatever the subclass's forward makes and does not return is released when it returns.
     const { forward } = this
-    Object.defineProperty(this, 'forward', { value: (...inputs: never[]) => this.call(forward, inputs), configurable: true })
+    const value = (...inputs: never[]) => this.call(() => forward.apply(this, inputs))
+    Object.defineProperty(this, 'forward', { value, configurable: true })
   }
 
   abstract forward(...inputs: AnyTensor[]): unknown
 
-  private call(forward: (...inputs: never[]) => unknown, inputs: never[]): unknown {
-    return runScope(
-      () => forward.apply(this, inputs),
-      (result) => {
-        const kept = tensorsIn(result, (v) => v instanceof Tensor)
-        for (const value of Object.values(this)) if (value instanceof Tensor || Array.isArray(value)) keepIn(value, kept)
-        return kept
-      },
-    )
+  /** @internal Every forward goes through here: what it makes and neither returns nor assigns to a field is released. */
+  call<R>(forward: () => R): R {
+    const output = runScope(forward, (result) => {
+      const kept = tensorsIn(result, (v) => v instanceof Tensor)
+      for (const value of Object.values(this)) if (value instanceof Tensor || Array.isArray(value)) keepIn(value, kept)
+      return kept
+    })
+    observer?.(this, output)
+    return output
   }
 
   /** Adds a tensor that belongs to the state but is not trained. */

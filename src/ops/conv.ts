@@ -101,7 +101,7 @@ function geometry<D extends FloatDType>(
   return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
 }
 
-/** ⌊(size + 2·padding − dilation·(kernel−1) − 1) / stride⌋ + 1; throws ShapeError if the window does not fit once. */
+/** ⌊(size + 2·padding − dilation·(kernel−1) − 1) / stride⌋ + 1, or that rounded up; throws ShapeError if the window does not fit once. */
 export function outputSize(
   operation: string,
   size: number,
@@ -110,10 +110,17 @@ export function outputSize(
   kernel: number,
   stride: number,
   shapes: string,
+  ceil = false,
 ): number {
   const room = size + 2 * padding
   const extent = dilation * (kernel - 1) + 1
-  if (kernel >= 1 && extent <= room) return Math.floor((room - extent) / stride) + 1
+  if (kernel >= 1 && extent <= room) {
+    const steps = (room - extent) / stride
+    if (!ceil) return Math.floor(steps) + 1
+    // A window must begin inside the input or the padding before it.
+    const windows = Math.ceil(steps) + 1
+    return (windows - 1) * stride >= size + padding ? windows - 1 : windows
+  }
   throw new ShapeError(
     `${operation}: expected a kernel of 1 to ${room} (the padded input), got ${kernel < 1 ? kernel : extent} ${shapes}`,
   )

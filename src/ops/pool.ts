@@ -13,6 +13,8 @@ export interface MaxPool2dOptions {
   /** At most half of the kernel; default 0. */
   padding?: Pair
   dilation?: Pair
+  /** Rounds the output's size up instead of down: the last window may reach beyond the padding. */
+  ceilMode?: boolean
 }
 
 // The most positions in a window that an index of one byte can tell apart.
@@ -36,8 +38,9 @@ export function maxPool2d<D extends FloatDType>(
   }
   const [n, c, ih, iw] = x.shape as [number, number, number, number]
   const shapes = `(input ${formatShape(x.shape)}, kernel ${kh}×${kw})`
-  const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes)
-  const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes)
+  const ceil = options.ceilMode ?? false
+  const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes, ceil)
+  const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes, ceil)
   const g = { n, c, ih, iw, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW }
 
   const image = channelsLast(x)

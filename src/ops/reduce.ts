@@ -15,7 +15,7 @@ import {
 } from '../tensor.js'
 import { checkDim, checkDims, checkFloat } from './check.js'
 import { to } from './convert.js'
-import { add, div, eq, exp, log, mul, sqrt, square, sub } from './elementwise.js'
+import { add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
 import { contiguous, expand, reshape } from './view.js'
 
 export interface ReduceOptions {
@@ -114,8 +114,19 @@ export const mean = reduceOp('mean', (dy, _x, _y, count) => div(dy, count))
 export const max = reduceOp('max', extremeGradient)
 /** Smallest of x over dims; NaN if any is. Equal ones share the gradient, as in torch.amin. */
 export const min = reduceOp('min', extremeGradient)
-/** Product of x over dims. Its gradient is y / x, so a zero among the factors has none. */
-export const prod = reduceOp('prod', (dy, x, y) => mul(dy, div(y, x)))
+// The product of the other factors: y / x, but where one factor is zero only that one's is not zero.
+const prodGradient: Gradient = (dy, x, y) => {
+  const isZero = eq(x, 0)
+  const dims = y.shape.map((_, i) => i).filter((i) => y.shape[i] !== x.shape[i])
+  const zeros = reduceKernel('prod', Reduce.sum, to(isZero, x.dtype), dims)
+  const others = reduceKernel('prod', Reduce.prod, where(isZero, 1, x), dims)
+  const atZero = where(eq(zeros, 1), others, 0)
+  const elsewhere = where(eq(zeros, 0), div(others, x), 0)
+  return mul(dy, where(isZero, atZero, elsewhere))
+}
+
+/** Product of x over dims. */
+export const prod = reduceOp('prod', prodGradient)
 
 function argReduce(name: 'argmax' | 'argmin') {
   return (x: FloatTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {

@@ -1,0 +1,152 @@
+#include "gather.h"
+
+namespace quern::QUERN_ISA {
+
+namespace {
+
+// Where the packer finds w[tap][k][column] in the weights as they are, and how many of each.
+struct WeightOrder {
+  i64 taps, depth, columns, groups;
+  const i64* tap;  // offset of each
+  i64 k_stride, column_stride, group_stride;
+};
+
+// Rows k of [k0, k1) of one panel: out(taps,depth,width) = w, zero beyond `columns`.
+void pack_weight_rows(const WeightOrder& o, float* out, const float* w, i64 width, i64 columns, i64 k0, i64 k1) {
+  for (i64 column = 0; column < width; column++)
+    for (i64 k = k0; k < k1; k++)
+      for (i64 t = 0; t < o.taps; t++)
+        out[(t * o.depth + k) * width + column] =
+            column < columns ? w[o.tap[t] + k * o.k_stride + column * o.column_stride] : 0;
+}
+
+// (groups, panels, taps, depth, NR or, for the last panel, W), as gather_gemm reads it; null without memory.
+float* pack_weights(const WeightOrder& o, const float* w, Context& context) {
+  const i64 rows = o.taps * o.depth, group_floats = rows * round_up(o.columns, W);
+  float* packed = scratch<float>(context, o.groups * group_floats + NR);
+  if (!packed) return nullptr;
+  constexpr i64 block = 8;  // of k: the rows of all taps that are written together stay in L1
+  const i64 panels = ceil_div(o.columns, NR), blocks = ceil_div(o.depth, block);
+  auto task = [&](i64 i, int) {
+    const i64 k = i % blocks * block, panel = i / blocks % panels, group = i / blocks / panels;
+    const i64 columns = min<i64>(NR, o.columns - panel * NR), width = columns > W ? NR : W;
+    pack_weight_rows(o, packed + group * group_floats + panel * rows * NR,
+                     w + group * o.group_stride + panel * NR * o.column_stride, width, columns, k,
+                     min(k + block, o.depth));
+  };
+  for_tasks(context, o.groups * group_floats * 8, o.groups * panels * blocks, task);  // a copy costs some 8 of them
+  return packed;
+}
+
+struct Taps {
+  i64 *y, *x, *offset;  // position in the source, offset in the weights
+};
+bool make_taps(Taps& taps, i64 count, Context& context) {
+  taps.y = scratch<i64>(context, 3 * count + 1);
+  taps.x = taps.y + count;
+  taps.offset = taps.x + count;
+  return taps.y != nullptr;
+}
+
+template <class Args>
+bool is_depthwise(const Args& p) {
+  return p.groups == p.ic && p.groups == p.oc && p.groups > 1;
+}
+
+// 1×1 kernels that see each pixel alone: rows of all images are one tall image.
+template <class Args>
+bool is_pointwise(const Args& p) {
+  return p.kh == 1 && p.kw == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_h == 0 && p.pad_w == 0 &&
+         p.ih == p.oh && p.iw == p.ow;
+}
+
+void join_images(Gather& g) {
+  g.rows *= g.images;
+  g.height *= g.images;
+  g.images = 1;
+}
+
+// Residue class (ry, rx) of backward-data: the pixels of dx that a stride of y's grid reaches through the same taps.
+// dx[ry + stride·j] gathers dy[j + (ry + pad - ky·dil) / stride] over the ky that divide.
+i64 class_taps(const args::conv2d_backward_data<float>& p, i64 ry, i64 rx, const Taps& taps) {
+  i64 count = 0;
+  for (i64 ky = 0; ky < p.kh; ky++)
+    for (i64 kx = 0; kx < p.kw; kx++) {
+      const i64 y = ry + p.pad_h - ky * p.dil_h, x = rx + p.pad_w - kx * p.dil_w;
+      if (y % p.stride_h != 0 || x % p.stride_w != 0) continue;
+      taps.y[count] = y / p.stride_h;
+      taps.x[count] = x / p.stride_w;
+      taps.offset[count++] = ky * p.kw + kx;
+    }
+  return count;
+}
+
+}  // namespace
+
+// y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), ReLU if relu
+void conv2d(const args::conv2d<float>& p, Context& context) {
+  const i64 kernel = i64(p.kh) * p.kw;
+  const bool lanes = is_depthwise(p);
+  Gather g{};
+  g.images = p.n, g.rows = p.oh, g.columns = p.ow;
+  g.y = p.y, g.y_pixel = p.oc, g.y_row = i64(p.ow) * p.oc, g.y_image = p.oh * g.y_row;
+  g.x = p.x, g.height = p.ih, g.width = p.iw;
+  g.step_h = p.stride_h, g.step_w = p.stride_w;
+  g.groups = lanes ? 1 : p.groups, g.channels = p.ic / g.groups, g.outputs = p.oc / g.groups;
+  g.bias = p.bias, g.relu = p.relu, g.lanes = lanes;
+  if (is_pointwise(p)) join_images(g);
+
+  Taps taps;
+  if (!make_taps(taps, kernel, context)) return;
+  const i64 depth = lanes ? 1 : g.channels;
+  for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
+  g.weights = pack_weights({kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel,
+                            g.outputs * depth * kernel},
+                           p.w, context);
+  if (!g.weights) return;
+  // Undilated taps of a row touch contiguous memory: they are one tap with a longer run.
+  const bool fused = p.dil_w == 1 && p.groups == 1 && !lanes;
+  const i64 taps_x = fused ? 1 : p.kw;
+  g.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
+  for (i64 t = 0; t < g.taps; t++) {
+    taps.y[t] = t / taps_x * p.dil_h - p.pad_h;
+    taps.x[t] = t % taps_x * p.dil_w - p.pad_w;
+  }
+  g.tap_y = taps.y, g.tap_x = taps.x;
+  gather_gemm(g, context);
+}
+
+// dx(n,ih,iw,ic) = Σ dy(n,oh,ow,oc) · w(oc,ic/groups,kh,kw) over the products that x took part in
+void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
+  const i64 kernel = i64(p.kh) * p.kw;
+  const bool lanes = is_depthwise(p);
+  Gather g{};
+  g.images = p.n;
+  g.x = p.dy, g.height = p.oh, g.width = p.ow;
+  g.step_h = g.step_w = 1;
+  g.groups = lanes ? 1 : p.groups, g.channels = p.oc / g.groups, g.outputs = p.ic / g.groups;
+  g.lanes = lanes, g.reach = 1;
+  const i64 depth = lanes ? 1 : g.channels;
+  g.run = depth;
+  g.y_pixel = i64(p.stride_w) * p.ic, g.y_row = i64(p.stride_h) * p.iw * p.ic, g.y_image = i64(p.ih) * p.iw * p.ic;
+
+  Taps taps;
+  if (!make_taps(taps, kernel, context)) return;
+  for (i64 ry = 0; ry < min(p.stride_h, p.ih); ry++)
+    for (i64 rx = 0; rx < min(p.stride_w, p.iw); rx++) {
+      g.taps = class_taps(p, ry, rx, taps);
+      g.tap_y = taps.y, g.tap_x = taps.x;
+      g.y = p.dx + (ry * p.iw + rx) * p.ic;
+      g.rows = ceil_div(p.ih - ry, p.stride_h), g.columns = ceil_div(p.iw - rx, p.stride_w);
+      const i64 column_stride = kernel, k_stride = g.outputs * kernel;
+      g.weights = pack_weights({g.taps, depth, g.outputs, g.groups, taps.offset, lanes ? 0 : k_stride, column_stride,
+                                g.channels * k_stride},
+                               p.w, context);
+      if (!g.weights) return;
+      Gather whole = g;
+      if (is_pointwise(p)) join_images(whole);
+      gather_gemm(whole, context);
+    }
+}
+
+}  // namespace quern::QUERN_ISA

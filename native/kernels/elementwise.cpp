@@ -1,0 +1,241 @@
+// Elementwise ops with broadcasting. One loop per kind and layout of a row: both operands contiguous, one of them a
+// single value, or any strides.
+#include "../simd/math.h"
+#include "strided.h"
+
+namespace quern::QUERN_ISA {
+namespace {
+
+template <Unary kind>
+QUERN_INLINE vf unary_value(vf x) {
+  switch (kind) {
+    case Unary::identity: return x;
+    case Unary::neg: return -x;
+    case Unary::abs: return abs(x);
+    case Unary::sign: return select(x > 0.f, set1(1.f), select(x < 0.f, set1(-1.f), x));
+    case Unary::exp: return exp(x);
+    case Unary::log: return log(x);
+    case Unary::sqrt: return sqrt(x);
+    case Unary::rsqrt: return 1.f / sqrt(x);
+    case Unary::square: return x * x;
+    case Unary::reciprocal: return 1.f / x;
+    case Unary::sin: return sin(x);
+    case Unary::cos: return cos(x);
+    case Unary::tanh: return tanh(x);
+    case Unary::sigmoid: return sigmoid(x);
+    case Unary::relu: return max_or_b(vf{}, x);
+  }
+}
+
+template <Binary kind>
+QUERN_INLINE vf binary_value(vf a, vf b) {
+  switch (kind) {
+    case Binary::add: return a + b;
+    case Binary::sub: return a - b;
+    case Binary::mul: return a * b;
+    case Binary::div: return a / b;
+    case Binary::pow: return pow(a, b);
+    case Binary::maximum: return select(a != a, a, max_or_b(a, b));
+    case Binary::minimum: return select(a != a, a, min_or_b(a, b));
+    case Binary::relu_grad: return select(b <= 0.f, vf{}, a);
+    case Binary::sigmoid_grad: return a * b * (1.f - b);
+    case Binary::tanh_grad: return a * (1.f - b * b);
+  }
+}
+
+template <Compare kind>
+QUERN_INLINE vi compare_value(vf a, vf b) {
+  switch (kind) {
+    case Compare::eq: return a == b;
+    case Compare::ne: return a != b;
+    case Compare::lt: return a < b;
+    case Compare::le: return a <= b;
+    case Compare::gt: return a > b;
+    case Compare::ge: return a >= b;
+  }
+}
+
+typedef u8 vb __attribute__((vector_size(W)));
+typedef u8 vb_unaligned __attribute__((vector_size(W), aligned(1), may_alias));
+
+QUERN_INLINE void store_mask(u8* p, vi mask, int n) {
+  const vb bytes = __builtin_convertvector(mask & 1, vb);
+  if (n == W)
+    *reinterpret_cast<vb_unaligned*>(p) = bytes;
+  else
+    for (int i = 0; i < n; i++) p[i] = bytes[i];
+}
+QUERN_INLINE vi load_mask(const u8* p) {
+  return __builtin_convertvector(*reinterpret_cast<const vb_unaligned*>(p), vi) != 0;
+}
+
+// An operand of a row: contiguous, or one value. Whole vectors may be read: see read_slack.
+struct Contiguous {
+  const float* p;
+  QUERN_INLINE vf operator()(i64 i, int) const { return load(p + i); }
+};
+struct Single {
+  vf value;
+  explicit Single(const float* p) : value(set1(*p)) {}
+  QUERN_INLINE vf operator()(i64, int) const { return value; }
+};
+struct Strided {
+  const float* p;
+  i64 stride;
+  QUERN_INLINE vf operator()(i64 i, int n) const { return gather(p + i * stride, stride, n); }
+};
+
+template <class F>
+QUERN_INLINE void map_row(float* out, i64 n, const F& value) {
+  for (i64 i = 0; i < n; i += W) {
+    const int lanes = static_cast<int>(min<i64>(W, n - i));
+    const vf v = value(i, lanes);
+    if (lanes == W)
+      store(out + i, v);
+    else
+      store_first(out + i, v, lanes);
+  }
+}
+template <class F>
+QUERN_INLINE void map_strided(float* out, i64 stride, i64 n, const F& value) {
+  for (i64 i = 0; i < n; i += W) {
+    const int lanes = static_cast<int>(min<i64>(W, n - i));
+    scatter(out + i * stride, stride, value(i, lanes), lanes);
+  }
+}
+
+template <Unary kind>
+void unary_rows(float* out, const float* x, const Nest<2>& nest, Context& context) {
+  const i64 so = nest.inner_stride(0), sx = nest.inner_stride(1);
+  for_rows(context, nest, [&](const i64* at, i64 n) {
+    float* o = out + at[0];
+    const float* p = x + at[1];
+    if (so == 1 && sx == 1)
+      map_row(o, n, [&](i64 i, int) { return unary_value<kind>(load(p + i)); });
+    else
+      map_strided(o, so, n, [&](i64 i, int lanes) { return unary_value<kind>(gather(p + i * sx, sx, lanes)); });
+  });
+}
+
+void unary_dispatch(Unary kind, float* out, const float* x, const Nest<2>& nest, Context& context) {
+  switch (kind) {
+#define QUERN_UNARY(name) \
+  case Unary::name: return unary_rows<Unary::name>(out, x, nest, context);
+#include "../ops.def"
+  }
+}
+
+template <Binary kind>
+void binary_rows(float* out, const float* a, const float* b, const Nest<3>& nest, Context& context) {
+  const i64 so = nest.inner_stride(0), sa = nest.inner_stride(1), sb = nest.inner_stride(2);
+  const auto row = [](float* o, i64 n, const auto& left, const auto& right) {
+    map_row(o, n, [&](i64 i, int lanes) { return binary_value<kind>(left(i, lanes), right(i, lanes)); });
+  };
+  for_rows(context, nest, [&](const i64* at, i64 n) {
+    float* o = out + at[0];
+    const float *p = a + at[1], *q = b + at[2];
+    if (so == 1 && sa == 1 && sb == 1) return row(o, n, Contiguous{p}, Contiguous{q});
+    if (so == 1 && sa == 1 && sb == 0) return row(o, n, Contiguous{p}, Single(q));
+    if (so == 1 && sa == 0 && sb == 1) return row(o, n, Single(p), Contiguous{q});
+    map_strided(o, so, n, [&](i64 i, int lanes) {
+      return binary_value<kind>(gather(p + i * sa, sa, lanes), gather(q + i * sb, sb, lanes));
+    });
+  });
+}
+
+void binary_dispatch(Binary kind, float* out, const float* a, const float* b, const Nest<3>& nest, Context& context) {
+  switch (kind) {
+#define QUERN_BINARY(name) \
+  case Binary::name: return binary_rows<Binary::name>(out, a, b, nest, context);
+#include "../ops.def"
+  }
+}
+
+template <Compare kind>
+void compare_rows(u8* out, const float* a, const float* b, const Nest<3>& nest, Context& context) {
+  const i64 so = nest.inner_stride(0), sa = nest.inner_stride(1), sb = nest.inner_stride(2);
+  const auto row = [so](u8* o, i64 n, const auto& left, const auto& right) {
+    for (i64 i = 0; i < n; i += W) {
+      const int lanes = static_cast<int>(min<i64>(W, n - i));
+      const vi mask = compare_value<kind>(left(i, lanes), right(i, lanes));
+      if (so == 1)
+        store_mask(o + i, mask, lanes);
+      else
+        for (int k = 0; k < lanes; k++) o[(i + k) * so] = mask[k] != 0;
+    }
+  };
+  for_rows(context, nest, [&](const i64* at, i64 n) {
+    const float *p = a + at[1], *q = b + at[2];
+    if (sa == 1 && sb == 1) return row(out + at[0], n, Contiguous{p}, Contiguous{q});
+    if (sa == 1 && sb == 0) return row(out + at[0], n, Contiguous{p}, Single(q));
+    row(out + at[0], n, Strided{p, sa}, Strided{q, sb});
+  });
+}
+
+}  // namespace
+
+void unary(const args::unary<float>& u, Context& context) {
+  unary_dispatch(static_cast<Unary>(u.kind), u.out, u.x, make_nest<2>(u.layout, u.rank), context);
+}
+
+void binary(const args::binary<float>& b, Context& context) {
+  binary_dispatch(static_cast<Binary>(b.kind), b.out, b.a, b.b, make_nest<3>(b.layout, b.rank), context);
+}
+
+// A binary op whose other operand is broadcast from the number.
+void scalar(const args::scalar<float>& s, Context& context) {
+  const Nest<2> x = make_nest<2>(s.layout, s.rank);
+  const auto kind = static_cast<Binary>(s.kind);
+  if (kind == Binary::pow && !s.reversed) {
+    if (s.value == 2) return unary_dispatch(Unary::square, s.out, s.x, x, context);
+    if (s.value == -1) return unary_dispatch(Unary::reciprocal, s.out, s.x, x, context);
+  }
+  const float value = static_cast<float>(s.value);
+  Nest<3> nest{x.rank, x.size, {}, {}};
+  for (int d = 0; d < x.rank; d++) {
+    nest.shape[d] = x.shape[d];
+    nest.stride[0][d] = x.stride[0][d];
+    nest.stride[s.reversed ? 2 : 1][d] = x.stride[1][d];
+    nest.stride[s.reversed ? 1 : 2][d] = 0;
+  }
+  binary_dispatch(kind, s.out, s.reversed ? &value : s.x, s.reversed ? s.x : &value, nest, context);
+}
+
+void compare(const args::compare<float>& c, Context& context) {
+  const Nest<3> nest = make_nest<3>(c.layout, c.rank);
+  switch (static_cast<Compare>(c.kind)) {
+#define QUERN_COMPARE(name) \
+  case Compare::name: return compare_rows<Compare::name>(c.out, c.a, c.b, nest, context);
+#include "../ops.def"
+  }
+}
+
+void where(const args::where<float>& w, Context& context) {
+  const Nest<4> nest = make_nest<4>(w.layout, w.rank);
+  const i64 so = nest.inner_stride(0), sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
+  for_rows(context, nest, [&](const i64* at, i64 n) {
+    float* o = w.out + at[0];
+    const u8* c = w.condition + at[1];
+    const float *a = w.a + at[2], *b = w.b + at[3];
+    const auto row = [&](const auto& left, const auto& right) {
+      map_row(o, n, [&](i64 i, int lanes) { return select(load_mask(c + i), left(i, lanes), right(i, lanes)); });
+    };
+    if (so != 1 || sc != 1 || (sa | 1) != 1 || (sb | 1) != 1 || (sa == 0 && sb == 0))
+      for (i64 i = 0; i < n; i++) o[i * so] = c[i * sc] ? a[i * sa] : b[i * sb];
+    else if (sa == 0)
+      row(Single(a), Contiguous{b});
+    else if (sb == 0)
+      row(Contiguous{a}, Single(b));
+    else
+      row(Contiguous{a}, Contiguous{b});
+  });
+}
+
+void clamp(const args::clamp<float>& c, Context& context) {
+  const vf low = set1(static_cast<float>(c.low)), high = set1(static_cast<float>(c.high));
+  for_chunks(context, c.n, [&](i64 begin, i64 end) {
+    map_row(c.out + begin, end - begin, [&](i64 i, int) { return min_or_b(high, max_or_b(low, load(c.x + begin + i))); });
+  });
+}
+
+}  // namespace quern::QUERN_ISA

@@ -1,0 +1,195 @@
+#include "check.h"
+
+using namespace quern;
+using namespace quern::test;
+
+namespace {
+
+struct Conv {
+  i32 n, ic, ih, iw, oc, kh, kw;
+  i32 stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dil_h = 1, dil_w = 1, groups = 1;
+  i32 after_h = -1, after_w = -1;  // padding behind; -1: as before
+};
+
+i32 outputs(i32 in, i32 kernel, i32 stride, i32 before, i32 after, i32 dilation) {
+  return (in + before + (after < 0 ? before : after) - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+template <class Args>
+void set_shape(Args& args, const Conv& c) {
+  args.n = c.n, args.ic = c.ic, args.ih = c.ih, args.iw = c.iw, args.oc = c.oc, args.kh = c.kh, args.kw = c.kw;
+  args.oh = outputs(c.ih, c.kh, c.stride_h, c.pad_h, c.after_h, c.dil_h);
+  args.ow = outputs(c.iw, c.kw, c.stride_w, c.pad_w, c.after_w, c.dil_w);
+  args.stride_h = c.stride_h, args.stride_w = c.stride_w, args.pad_h = c.pad_h, args.pad_w = c.pad_w;
+  args.dil_h = c.dil_h, args.dil_w = c.dil_w, args.groups = c.groups;
+}
+
+void check_forward(const Conv& c, bool bias, bool relu) {
+  args::conv2d<float> args{};
+  set_shape(args, c);
+  Buffer<float> x = integers(i64(c.n) * c.ih * c.iw * c.ic), w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
+  Buffer<float> b = integers(c.oc, -9, 9), expected(i64(c.n) * args.oh * args.ow * c.oc), y(expected.size());
+  args.x = x, args.w = w, args.bias = bias ? b.data() : nullptr, args.relu = relu;
+  Workers serial(1);
+  args.y = expected;
+  reference::conv2d<float>(args, serial);
+  args.y = y;
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    y.poison();
+    kernels.conv2d(args, context);
+    CHECK_SAME(y, expected);
+  });
+}
+
+void check_backward_data(const Conv& c) {
+  args::conv2d_backward_data<float> args{};
+  set_shape(args, c);
+  Buffer<float> dy = integers(i64(c.n) * args.oh * args.ow * c.oc), w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
+  Buffer<float> expected(i64(c.n) * c.ih * c.iw * c.ic), dx(expected.size());
+  args.dy = dy, args.w = w;
+  Workers serial(1);
+  args.dx = expected;
+  reference::conv2d_backward_data<float>(args, serial);
+  args.dx = dx;
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    dx.poison();
+    kernels.conv2d_backward_data(args, context);
+    CHECK_SAME(dx, expected);
+  });
+}
+
+void check_backward_weights(const Conv& c) {
+  args::conv2d_backward_weights<float> args{};
+  set_shape(args, c);
+  Buffer<float> x = integers(i64(c.n) * c.ih * c.iw * c.ic), dy = integers(i64(c.n) * args.oh * args.ow * c.oc);
+  Buffer<float> expected(i64(c.oc) * c.ic / c.groups * c.kh * c.kw), expected_bias(c.oc);
+  Buffer<float> dw(expected.size()), dbias(c.oc);
+  args.x = x, args.dy = dy, args.dw = expected, args.dbias = expected_bias;
+  Workers serial(1);
+  reference::conv2d_backward_weights<float>(args, serial);
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    dw.poison(), dbias.poison();
+    args.dw = dw, args.dbias = dbias;
+    kernels.conv2d_backward_weights(args, context);
+    CHECK_SAME(dw, expected);
+    CHECK_SAME(dbias, expected_bias);
+    dw.poison(), dbias.poison();
+    args.dbias = nullptr;
+    kernels.conv2d_backward_weights(args, context);
+    CHECK_SAME(dw, expected);
+    args.dw = nullptr, args.dbias = dbias;
+    kernels.conv2d_backward_weights(args, context);
+    CHECK_SAME(dbias, expected_bias);
+  });
+}
+
+void check_all(const Conv& c) {
+  check_forward(c, true, true);
+  check_forward(c, false, false);
+  check_backward_data(c);
+  check_backward_weights(c);
+}
+
+}  // namespace
+
+TEST(conv_of_mnist_layers) {
+  check_all({3, 1, 28, 28, 32, 3, 3, 1, 1, 1, 1});
+  check_all({5, 32, 14, 14, 64, 3, 3, 1, 1, 1, 1});
+}
+
+TEST(conv_of_odd_sizes) {
+  check_all({2, 3, 7, 5, 10, 3, 3});
+  check_all({1, 1, 1, 1, 1, 1, 1});
+  check_all({1, 2, 1, 9, 3, 1, 5, 1, 1, 0, 2});
+  check_all({2, 7, 11, 13, 5, 5, 3, 1, 1, 2, 1});
+  check_all({1, 33, 6, 6, 47, 2, 2, 1, 1, 1, 0});
+  check_all({3, 17, 5, 5, 65, 3, 3, 1, 1, 1, 1});
+}
+
+TEST(conv_with_stride) {
+  check_all({2, 8, 9, 9, 16, 3, 3, 2, 2, 1, 1});
+  check_all({2, 3, 15, 17, 24, 7, 7, 2, 2, 3, 3});
+  check_all({1, 20, 10, 11, 18, 1, 1, 2, 2});  // most of dx meets no tap
+  check_all({2, 5, 12, 9, 6, 2, 3, 3, 2, 0, 1});
+  check_all({1, 16, 13, 13, 16, 3, 3, 4, 5, 1, 1});
+  check_all({1, 2, 9, 9, 9, 3, 3, 2, 3, 1, 0});
+}
+
+TEST(conv_with_dilation) {
+  check_all({2, 4, 12, 12, 9, 3, 3, 1, 1, 2, 2, 2, 2});
+  check_all({1, 16, 15, 14, 20, 3, 2, 2, 1, 2, 3, 2, 3});
+  check_all({1, 1, 14, 14, 8, 3, 3, 2, 2, 1, 2, 1, 3});
+}
+
+TEST(conv_with_uneven_padding) {
+  check_all({2, 9, 7, 8, 12, 3, 3, 1, 1, 0, 1, 1, 1, 1, 2, 0});
+  check_all({1, 3, 8, 8, 4, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1, 1});
+  check_all({1, 6, 3, 3, 4, 3, 3, 1, 1, 5, 4});  // windows that lie in the padding altogether
+}
+
+TEST(conv_1x1) {
+  check_all({3, 40, 7, 9, 70, 1, 1});
+  check_all({1, 64, 30, 30, 32, 1, 1});
+  check_all({2, 12, 5, 5, 7, 1, 1, 1, 1, 1, 2});
+  check_all({2, 1024, 3, 5, 8, 1, 1});  // pixels 4 KB apart
+}
+
+TEST(conv_of_groups) {
+  check_all({2, 32, 8, 7, 48, 3, 3, 1, 1, 1, 1, 1, 1, 4});
+  check_all({1, 12, 9, 9, 8, 3, 3, 2, 2, 1, 1, 1, 1, 4});
+  check_all({2, 6, 6, 6, 18, 3, 3, 1, 1, 1, 1, 1, 1, 6});  // several outputs of each channel
+  check_all({1, 36, 6, 6, 6, 1, 1, 1, 1, 0, 0, 1, 1, 3});
+  check_all({1, 70, 4, 5, 66, 3, 1, 1, 1, 1, 0, 1, 1, 2});
+}
+
+TEST(conv_depthwise) {
+  check_all({2, 40, 9, 8, 40, 3, 3, 1, 1, 1, 1, 1, 1, 40});
+  check_all({2, 33, 11, 10, 33, 3, 3, 2, 2, 1, 1, 1, 1, 33});
+  check_all({1, 5, 12, 12, 5, 5, 5, 1, 2, 2, 2, 1, 2, 5});
+  check_all({1, 96, 20, 20, 96, 3, 3, 1, 1, 1, 1, 1, 1, 96});
+}
+
+TEST(conv_larger_than_every_slab) {
+  check_all({2, 24, 70, 66, 8, 3, 3, 1, 1, 1, 1});
+  check_all({1, 300, 9, 9, 100, 3, 3, 1, 1, 1, 1});
+  check_all({40, 2, 10, 10, 3, 3, 3, 1, 1, 1, 1});
+  check_all({9, 130, 4, 4, 40, 3, 3, 1, 1, 1, 1});
+}
+
+TEST(conv_of_no_images) { check_all({0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1}); }
+
+TEST(conv_relu_keeps_nan) {
+  Buffer<float> x = integers(6 * 6 * 4), w = integers(20 * 4 * 9), y(4 * 4 * 20);
+  x[0] = NAN;
+  args::conv2d<float> args{};
+  set_shape(args, {1, 4, 6, 6, 20, 3, 3});
+  args.y = y, args.x = x, args.w = w, args.relu = 1;
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    y.poison();
+    kernels.conv2d(args, context);
+    CHECK(std::isnan(y[0]) && y[3 * 20] >= 0);
+  });
+}
+
+TEST(conv_without_memory_returns) {
+  Buffer<float> x = integers(2 * 8 * 8 * 16), w = integers(16 * 16 * 9), y(x.size()), dw(w.size()), db(16);
+  args::conv2d<float> forward{};
+  args::conv2d_backward_data<float> data{};
+  args::conv2d_backward_weights<float> weights{};
+  const Conv shape{2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1};
+  set_shape(forward, shape), set_shape(data, shape), set_shape(weights, shape);
+  forward.y = y, forward.x = x, forward.w = w;
+  data.dx = y, data.dy = x, data.w = w;
+  weights.dw = dw, weights.dbias = db, weights.x = x, weights.dy = x;
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    for (i64 left = 0; left < 4; left++) {
+      auto& workers = static_cast<Workers&>(context);
+      workers.scratch_left = left;
+      kernels.conv2d(forward, context);
+      workers.scratch_left = left;
+      kernels.conv2d_backward_data(data, context);
+      workers.scratch_left = left;
+      kernels.conv2d_backward_weights(weights, context);
+    }
+  });
+}
