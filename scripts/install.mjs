@@ -22,7 +22,8 @@ function install() {
   const { npm_config_build_from_source: forced } = process.env
   if (forced !== 'true' && forced !== 'quern' && loads()) return null
   const missing = missingTools()
-  if (missing.length > 0) return `no prebuild for ${process.platform}-${process.arch}, and no ${missing.join(', no ')}`
+  if (missing.length > 0)
+    return `no prebuild to use on ${process.platform}-${process.arch}, and a source build lacks ${missing.join(', ')}`
   console.log('quern: building the native addon')
   if (!buildAddon(log)) return `the native build failed, see ${log}`
   return loads() ? null : 'the native build does not load'

@@ -60,7 +60,18 @@ export function cmake(tree, { targets, options = [], wrapper = [], env = {}, log
   const generator = existsSync(join(folder, 'CMakeCache.txt')) || !ninja ? [] : ['-G', 'Ninja']
   if (process.platform === 'win32') options = ['-DCMAKE_CXX_COMPILER=clang++', ...options]
   const steps = [
-    [...wrapper, 'cmake', '-S', root, '-B', folder, ...generator, `-DNODE=${process.execPath}`, ...options],
+    [
+      ...wrapper,
+      'cmake',
+      '-S',
+      root,
+      '-B',
+      folder,
+      ...generator,
+      '--no-warn-unused-cli',
+      `-DNODE=${process.execPath}`,
+      ...options,
+    ],
     ['cmake', '--build', folder, '--parallel', String(availableParallelism()), '--target', ...targets],
   ]
   let output = ''

@@ -55,20 +55,6 @@ QUERN_INLINE vi compare_value(vf a, vf b) {
   }
 }
 
-typedef u8 vb __attribute__((vector_size(W)));
-typedef u8 vb_unaligned __attribute__((vector_size(W), aligned(1), may_alias));
-
-QUERN_INLINE void store_mask(u8* p, vi mask, int n) {
-  const vb bytes = __builtin_convertvector(mask & 1, vb);
-  if (n == W)
-    *reinterpret_cast<vb_unaligned*>(p) = bytes;
-  else
-    for (int i = 0; i < n; i++) p[i] = bytes[i];
-}
-QUERN_INLINE vi load_mask(const u8* p) {
-  return __builtin_convertvector(*reinterpret_cast<const vb_unaligned*>(p), vi) != 0;
-}
-
 // An operand of a row: contiguous, or one value. Whole vectors may be read: see read_slack.
 struct Contiguous {
   const float* p;
@@ -159,7 +145,7 @@ void compare_rows(u8* out, const float* a, const float* b, const Nest<3>& nest, 
       const int lanes = static_cast<int>(min<i64>(W, n - i));
       const vi mask = compare_value<kind>(left(i, lanes), right(i, lanes));
       if (so == 1)
-        store_mask(o + i, mask, lanes);
+        store_bytes(o + i, mask & 1, lanes);
       else
         for (int k = 0; k < lanes; k++) o[(i + k) * so] = mask[k] != 0;
     }
@@ -218,7 +204,7 @@ void where(const args::where<float>& w, Context& context) {
     const u8* c = w.condition + at[1];
     const float *a = w.a + at[2], *b = w.b + at[3];
     const auto row = [&](const auto& left, const auto& right) {
-      map_row(o, n, [&](i64 i, int lanes) { return select(load_mask(c + i), left(i, lanes), right(i, lanes)); });
+      map_row(o, n, [&](i64 i, int lanes) { return select(load_bytes(c + i) != 0, left(i, lanes), right(i, lanes)); });
     };
     if (so != 1 || sc != 1 || (sa | 1) != 1 || (sb | 1) != 1 || (sa == 0 && sb == 0))
       for (i64 i = 0; i < n; i++) o[i * so] = c[i * sc] ? a[i * sa] : b[i * sb];

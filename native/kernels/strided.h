@@ -120,15 +120,30 @@ inline void for_rows(Context& context, const Nest<N>& nest, const F& f) {
 }
 
 // The first n lanes from and to memory with a stride: the slow path of everything, so never worth inlining.
-__attribute__((noinline)) static vf gather(const float* p, i64 stride, int n) {
+inline __attribute__((noinline)) vf gather(const float* p, i64 stride, int n) {
   float lane[W] = {};
   for (int i = 0; i < n; i++) lane[i] = p[i * stride];
   return load(lane);
 }
-__attribute__((noinline)) static void scatter(float* p, i64 stride, vf v, int n) {
+inline __attribute__((noinline)) void scatter(float* p, i64 stride, vf v, int n) {
   float lane[W];
   store(lane, v);
   for (int i = 0; i < n; i++) p[i * stride] = lane[i];
+}
+
+// W bytes as integers; of those stored the first n lanes' lowest bytes.
+typedef u8 vb __attribute__((vector_size(W)));
+typedef u8 vb_unaligned __attribute__((vector_size(W), aligned(1), may_alias));
+
+QUERN_INLINE vi load_bytes(const u8* p) {
+  return __builtin_convertvector(*reinterpret_cast<const vb_unaligned*>(p), vi);
+}
+QUERN_INLINE void store_bytes(u8* p, vi v, int n = W) {
+  const vb bytes = __builtin_convertvector(v, vb);
+  if (n == W)
+    *reinterpret_cast<vb_unaligned*>(p) = bytes;
+  else
+    for (int i = 0; i < n; i++) p[i] = bytes[i];
 }
 
 }  // namespace quern::QUERN_ISA

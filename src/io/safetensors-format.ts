@@ -86,7 +86,9 @@ export function encodeChunks(
 function checkEntry(operation: string, name: string, entry: SafetensorsEntry): SafetensorsEntry {
   const { shape, data } = entry
   if (name === metadataKey) {
-    throw new ArgumentError(`${operation}: expected tensors named otherwise than ${metadataKey}, which the format reserves`)
+    throw new ArgumentError(
+      `${operation}: expected tensors named otherwise than ${metadataKey}, which the format reserves`,
+    )
   }
   const { array } = dtypes[checkDType(operation, entry.dtype)]
   if (!(data instanceof array)) {
@@ -158,7 +160,9 @@ export function parseHeader(bytes: Uint8Array, where: string): Header {
     )
   }
   const fail = (expected: string, got: string): never => {
-    throw new FormatError(`${where}: expected ${expected}, got ${got}; the file is damaged or written by faulty software`)
+    throw new FormatError(
+      `${where}: expected ${expected}, got ${got}; the file is damaged or written by faulty software`,
+    )
   }
   const header = parseJson(bytes.subarray(8, start), fail)
   const { [metadataKey]: metadata = {}, ...tensors } = header
@@ -209,7 +213,10 @@ function parsePlace(name: string, value: unknown, fail: Fail): Place {
   const [begin, end] = offsets as [number, number]
   const size = sizeOf(shape) * stored.bytes
   if (end - begin !== size) {
-    return fail(`${size} bytes for '${name}' (${dtype} ${formatShape(shape)})`, `${end - begin} (data_offsets ${begin}, ${end})`)
+    return fail(
+      `${size} bytes for '${name}' (${dtype} ${formatShape(shape)})`,
+      `${end - begin} (data_offsets ${begin}, ${end})`,
+    )
   }
   return { name, stored: dtype, shape, begin, end }
 }

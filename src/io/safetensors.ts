@@ -45,7 +45,8 @@ export async function saveSafetensors(
  */
 export async function loadSafetensors(source: string | URL | Uint8Array): Promise<Record<string, AnyTensor>> {
   const operation = 'loadSafetensors'
-  const bytes = source instanceof Uint8Array ? source : await readBytes(checkPath(operation, source), reading(operation))
+  const bytes =
+    source instanceof Uint8Array ? source : await readBytes(checkPath(operation, source), reading(operation))
   const { entries } = parseSafetensors(bytes, place(operation, source))
   return Object.fromEntries(
     Object.entries(entries).map(([name, { dtype, shape, data }]) => [name, tensor(data, { dtype, shape })]),

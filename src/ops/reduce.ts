@@ -85,18 +85,15 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
       throw new ShapeError(`${name}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`)
     }
     const y = reduceKernel(name, Reduce[name], x, dims)
-    const { shape } = x
-    record(name, y, [x], savesValues ? [x, y] : [], (dy, [x, y]) => [
-      expand(gradient(dy, x as FloatTensor, y as FloatTensor, count), shape),
+    const dropped = y.shape.filter((_, i) => !dims.includes(i))
+    const out = options.keepdim ? y : y.restride(dropped, rowMajor(dropped))
+    const [from, kept] = [x.shape, y.shape]
+    record(name, out, [x], savesValues ? [x, y] : [], (dy, [x, y]) => [
+      expand(gradient(reshape(dy, kept), x as FloatTensor, y as FloatTensor, count), from),
     ])
-    return options.keepdim ? y : dropDims(y, dims)
+    if (out !== y) y.dispose()
+    return out
   }
-}
-
-function dropDims<D extends FloatDType>(y: Tensor<D>, dims: readonly number[]): Tensor<D> {
-  const out = reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
-  y.dispose()
-  return out
 }
 
 // Each of several equal extremes gets the same share of the gradient, as torch.amax gives it.
