@@ -35,6 +35,7 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    execArgv: ['--expose-gc'],
     testTimeout: 60_000,
     allowOnly: false,
     passWithNoTests: false,

@@ -35,6 +35,9 @@ export function runScope<R>(fn: () => R, keep: (result: R) => Set<unknown>): R {
   }
 }
 
+/** Runs fn and releases every tensor it made but the one it returns: for operations that compose others. */
+export const local = <T extends AnyTensor>(fn: () => T): T => runScope(fn, (result) => new Set([result]))
+
 /** The tensors in a value: itself, or inside arrays, plain objects and maps, however deep. */
 export function tensorsIn(value: unknown, isTensor: (v: unknown) => boolean, found = new Set<unknown>()): Set<unknown> {
   if (typeof value !== 'object' || value === null || found.has(value)) return found

@@ -1,6 +1,7 @@
 import { coalesce, denseLike, isDense, rowMajor, sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Compare, Unary } from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import {
   type AnyTensor,
@@ -204,17 +205,20 @@ const mulMask = (a: Tensor<'bool'>, b: Tensor<'bool'>, dtype: FloatDType): Tenso
 function compareOp(name: keyof typeof Compare) {
   return <D extends DType>(a: Tensor<D>, b: NumberOr<D>): Tensor<'bool'> => {
     checkTensor(name, 'a', a)
-    // Every dtype but float64 compares exactly in double precision; labels and masks need not be converted by hand.
-    const [x, y] = comparable(name, a, b)
+    return local(() => compareKernel(name, ...comparable(name, a, b)))
+  }
+}
+
+function compareKernel(name: keyof typeof Compare, x: FloatTensor, y: FloatTensor): Tensor<'bool'> {
     const runtime = sharedRuntime(name, x, y)
     const shape = broadcastShapes(name, x.shape, y.shape)
     const out = allocate('bool', shape, stridesFor(shape, [x, y]), runtime)
     const nest = coalesce(shape, [out.strides, broadcastStrides(x, shape), broadcastStrides(y, shape)])
     opcodes.compare(runtime.encode(), x.dtype, { out, a: x, b: y, kind: Compare[name], ...nest })
     return out
-  }
 }
 
+// Integers and bools compare exactly in double precision.
 function comparable(name: string, a: AnyTensor, b: AnyTensor | number): [FloatTensor, FloatTensor] {
   const x = a.dtype === 'float32' || a.dtype === 'float64' ? (a as FloatTensor) : to(a, 'float64')
   if (typeof b === 'number') return [x, filled(x, [], b)]
@@ -245,11 +249,16 @@ export function where<D extends FloatDType>(condition: Tensor<'bool'>, a: Number
     throw new ArgumentError('where: expected at least one tensor beside the condition, got two numbers')
   }
   const like = (typeof a === 'number' ? b : a) as Tensor<D>
-  const x = typeof a === 'number' ? filled(like, [], a) : a
-  const y = typeof b === 'number' ? filled(like, [], b) : b
-  checkFloat('where', 'a', x)
-  checkFloat('where', 'b', y)
-  checkSameDType('where', x, y)
+  for (const t of [a, b]) if (typeof t !== 'number') checkFloat('where', 'a and b', t)
+  return local(() => {
+    const x = typeof a === 'number' ? filled(like, [], a) : a
+    const y = typeof b === 'number' ? filled(like, [], b) : b
+    checkSameDType('where', x, y)
+    return whereKernel(condition, x, y)
+  })
+}
+
+function whereKernel<D extends FloatDType>(condition: Tensor<'bool'>, x: Tensor<D>, y: Tensor<D>): Tensor<D> {
   const runtime = sharedRuntime('where', condition, x, y)
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', x.shape, y.shape))
   const out = allocate(x.dtype, shape, stridesFor(shape, [x, y]), runtime)

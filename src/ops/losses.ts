@@ -1,5 +1,6 @@
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, denseCopy, type FloatDType, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
@@ -54,12 +55,14 @@ export function crossEntropy<D extends FloatDType>(
     }
   }
   const rows = sizeOf(expected)
-  const last = logits.ndim <= 2 ? logits : permute(logits, [0, ...range(2, logits.ndim), 1])
-  const x = contiguous(reshape(last, [rows, columns]))
-  const y = contiguous(reshape(target, [rows]))
   const common = { rows, columns, reduction: reductions.indexOf(reduction), ignoreIndex, labelSmoothing }
-  const loss = fused(x, y, weight && contiguous(weight), common)
-  return reduction === 'none' ? reshape(loss, expected) : loss
+  return local(() => {
+    const last = logits.ndim <= 2 ? logits : permute(logits, [0, ...range(2, logits.ndim), 1])
+    const x = contiguous(reshape(last, [rows, columns]))
+    const y = contiguous(reshape(target, [rows]))
+    const loss = fused(x, y, weight && contiguous(weight), common)
+    return reduction === 'none' ? reshape(loss, expected) : loss
+  })
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
@@ -92,8 +95,6 @@ function fused<D extends FloatDType>(
     })
     return [dx]
   })
-  lse.dispose()
-  denominator.dispose()
   return loss
 }
 
@@ -109,6 +110,8 @@ export function mseLoss<D extends FloatDType>(
   options: { reduction?: Reduction } = {},
 ): Tensor<D> {
   const reduction = checkReduction('mseLoss', options.reduction)
-  const squares = square(sub(input, target))
-  return reduction === 'none' ? squares : reduction === 'sum' ? sum(squares) : mean(squares)
+  return local(() => {
+    const squares = square(sub(input, target))
+    return reduction === 'none' ? squares : reduction === 'sum' ? sum(squares) : mean(squares)
+  })
 }

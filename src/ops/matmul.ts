@@ -1,5 +1,6 @@
 import { isRowMajor, rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
@@ -44,8 +45,6 @@ function gemm<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>, bias: Tensor<D> 
     bColStride: y.strides.at(-1) as number,
     relu: Number(reluAfter),
   })
-  if (x !== a) x.dispose()
-  if (y !== b) y.dispose()
   return out
 }
 
@@ -76,19 +75,23 @@ export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>): Tensor
   if (a.ndim === 0 || b.ndim === 0) {
     throw new ShapeError(`matmul: expected two tensors of 1 or more dimensions, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`)
   }
-  const x = a.ndim === 1 ? unsqueeze(a, 0) : a
-  const y = b.ndim === 1 ? unsqueeze(b, 1) : b
-  if (x.shape.at(-1) !== y.shape.at(-2)) {
+  const x = a.ndim === 1 ? [1, ...a.shape] : a.shape
+  const y = b.ndim === 1 ? [...b.shape, 1] : b.shape
+  if (x.at(-1) !== y.at(-2)) {
     throw new ShapeError(
-      `matmul: expected a.shape[-1] to equal b.shape[${b.ndim === 1 ? -1 : -2}] = ${y.shape.at(-2)}, got ${x.shape.at(-1)} ` +
+      `matmul: expected a.shape[-1] to equal b.shape[${b.ndim === 1 ? -1 : -2}] = ${y.at(-2)}, got ${x.at(-1)} ` +
         `(a ${formatShape(a.shape)}, b ${formatShape(b.shape)})`,
     )
   }
-  const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2))
-  const product = matrices(expand(x, [...batch, ...x.shape.slice(-2)]), expand(y, [...batch, ...y.shape.slice(-2)]))
-  if (a.ndim > 1 && b.ndim > 1) return product
-  const shape = product.shape.filter((_, i) => !((a.ndim === 1 && i === product.ndim - 2) || (b.ndim === 1 && i === product.ndim - 1)))
-  return reshape(product, shape)
+  const batch = broadcastShapes('matmul', x.slice(0, -2), y.slice(0, -2))
+  return local(() => {
+    const left = a.ndim === 1 ? unsqueeze(a, 0) : a
+    const right = b.ndim === 1 ? unsqueeze(b, 1) : b
+    const product = matrices(expand(left, [...batch, ...x.slice(-2)]), expand(right, [...batch, ...y.slice(-2)]))
+    if (a.ndim > 1 && b.ndim > 1) return product
+    const gone = [a.ndim === 1 ? product.ndim - 2 : -1, b.ndim === 1 ? product.ndim - 1 : -1]
+    return reshape(product, product.shape.filter((_, i) => !gone.includes(i)))
+  })
 }
 
 function matrices<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>): Tensor<D> {
@@ -128,9 +131,11 @@ export function linear<D extends FloatDType>(
       throw new ShapeError(`linear: expected bias of ${outFeatures} elements, got ${formatShape(bias.shape)}`)
     }
   }
-  const rows = x.ndim === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inFeatures])
-  const y = linearRows(rows, weight, bias, options.relu ?? false)
-  return x.ndim === 2 ? y : reshape(y, [...x.shape.slice(0, -1), outFeatures])
+  return local(() => {
+    const rows = x.ndim === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inFeatures])
+    const y = linearRows(rows, weight, bias, options.relu ?? false)
+    return x.ndim === 2 ? y : reshape(y, [...x.shape.slice(0, -1), outFeatures])
+  })
 }
 
 function linearRows<D extends FloatDType>(
@@ -142,8 +147,6 @@ function linearRows<D extends FloatDType>(
   const denseBias = bias && isRowMajor(bias.shape, bias.strides) ? bias : bias && denseCopy(bias, rowMajor(bias.shape))
   const transposed = weight.restride([...weight.shape].reverse(), [...weight.strides].reverse())
   const y = gemm(x, transposed, denseBias, reluAfter)
-  transposed.dispose()
-  if (denseBias !== bias) denseBias?.dispose()
   const saved = reluAfter ? [x, weight, y] : [x, weight]
   return record('linear', y, [x, weight, bias], saved, (dy, [x, weight, y], needs) => {
     const dz = y ? reluMask(dy as FloatTensor, y as FloatTensor) : (dy as FloatTensor)

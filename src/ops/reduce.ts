@@ -1,6 +1,7 @@
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Reduce } from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
@@ -129,8 +130,12 @@ function argReduce(name: 'argmax' | 'argmin') {
   return (x: FloatTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
     checkFloat(name, 'x', x)
     const flat = options.dim === undefined
+    const dim = flat ? 0 : checkDim(name, options.dim as number, x.ndim)
+    return local(() => along(x, flat, dim, options.keepdim ?? false))
+  }
+
+  function along(x: FloatTensor, flat: boolean, dim: number, keepdim: boolean): Tensor<'int32'> {
     const source = contiguous(flat ? reshape(x, [x.size]) : x)
-    const dim = checkDim(name, options.dim ?? 0, source.ndim)
     const length = source.shape[dim] as number
     if (length === 0) throw new ShapeError(`${name}: expected at least one element to reduce, got ${formatShape(x.shape)}`)
     const runtime = sharedRuntime(name, source)
@@ -144,12 +149,9 @@ function argReduce(name: 'argmax' | 'argmin') {
       length,
       inner: sizeOf(source.shape.slice(dim + 1)),
     })
-    if (source !== x) source.dispose()
-    if (options.keepdim) return flat ? out.restride(x.shape.map(() => 1), rowMajor(x.shape.map(() => 1))) : out
+    if (keepdim) return flat ? out.restride(x.shape.map(() => 1), rowMajor(x.shape.map(() => 1))) : out
     const dropped = out.shape.filter((_, i) => i !== dim)
-    const result = out.restride(dropped, rowMajor(dropped))
-    out.dispose()
-    return result
+    return out.restride(dropped, rowMajor(dropped))
   }
 }
 
@@ -168,25 +170,30 @@ export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOp
   checkFloat('variance', 'x', x)
   const dims = checkDims('variance', options.dim, x.ndim)
   const count = sizeOf(dims.map((d) => x.shape[d] as number))
-  const squares = square(sub(x, mean(x, { dim: dims, keepdim: true })))
-  return div(sum(squares, { dim: dims, keepdim: options.keepdim ?? false }), Math.max(0, count - (options.correction ?? 1)))
+  const divisor = Math.max(0, count - (options.correction ?? 1))
+  return local(() => {
+    const squares = square(sub(x, mean(x, { dim: dims, keepdim: true })))
+    return div(sum(squares, { dim: dims, keepdim: options.keepdim ?? false }), divisor)
+  })
 }
 
 /** Square root of the variance over dims. */
 export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
-  sqrt(variance(x, options))
+  local(() => sqrt(variance(x, options)))
 
 /** Euclidean norm over dims. */
 export const norm = <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> =>
-  sqrt(sum(square(x), options))
+  local(() => sqrt(sum(square(x), options)))
 
 /** log Σ exp x over dims, computed without overflow. */
 export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkFloat('logsumexp', 'x', x)
   const dims = checkDims('logsumexp', options.dim, x.ndim)
-  const top = max(x.detach(), { dim: dims, keepdim: true })
-  const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
-  return options.keepdim ? y : reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
+  return local(() => {
+    const top = max(x.detach(), { dim: dims, keepdim: true })
+    const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
+    return options.keepdim ? y : reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
+  })
 }
 
 /** dy summed over the dimensions along which an operand of this shape was broadcast. */

@@ -1,5 +1,6 @@
 import { isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkDim, checkFloat } from './check.js'
@@ -9,10 +10,12 @@ function softmaxOp(name: 'softmax' | 'logSoftmax') {
   const log = Number(name === 'logSoftmax')
   return <D extends FloatDType>(x: Tensor<D>, options: { dim: number }): Tensor<D> => {
     checkFloat(name, 'x', x)
-    if (x.ndim === 0) return rows(name, x, log)
+    if (x.ndim === 0) return local(() => rows(name, x, log))
     const dim = checkDim(name, options?.dim as number, x.ndim)
-    if (dim === x.ndim - 1) return rows(name, x, log)
-    return transpose(rows(name, transpose(x, dim, -1), log), dim, -1)
+    return local(() => {
+      if (dim === x.ndim - 1) return rows(name, x, log)
+      return transpose(rows(name, transpose(x, dim, -1), log), dim, -1)
+    })
   }
 }
 

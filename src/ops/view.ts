@@ -1,6 +1,7 @@
 import { isDense, isRowMajor, rowMajor, sameLayout, sizeOf, channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { coalesce } from '../engine/layout.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
@@ -231,5 +232,5 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): 
   if (odd) {
     throw new ShapeError(`stack: expected tensors of one shape, got ${formatShape(shape)} and ${formatShape(odd.shape)}`)
   }
-  return concat(tensors.map((t) => unsqueeze(t, dim)), dim)
+  return local(() => concat(tensors.map((t) => unsqueeze(t, dim)), dim))
 }

@@ -1,3 +1,4 @@
+import { local } from '../engine/scope.js'
 import { noGrad } from '../ops/autograd.js'
 import { to } from '../ops/convert.js'
 import { eq } from '../ops/elementwise.js'
@@ -9,4 +10,4 @@ export type Metric = (output: Tensor, target: AnyTensor) => Tensor
 
 /** Share of the rows of output (N,C) whose largest entry is at the target class (N). */
 export const accuracy: Metric = (output, target) =>
-  noGrad(() => mean(to(eq(argmax(output, { dim: 1 }), target as Tensor<'int32'>), 'float32')))
+  noGrad(() => local(() => mean(to(eq(argmax(output, { dim: 1 }), target as Tensor<'int32'>), 'float32'))))

@@ -28,6 +28,7 @@ import {
   softmax,
   stack,
   sum,
+  type Tensor,
   tensor,
   where,
   zeros,
@@ -120,9 +121,9 @@ test('use after dispose names the tensor and the remedy', () => {
 })
 
 test('what a scope or module call made and did not return is told from what it returned', async () => {
-  let inner: ReturnType<typeof ones> | undefined
+  let inner: Tensor | undefined
   class Leaky extends nn.Module {
-    forward(x: ReturnType<typeof ones>) {
+    forward(x: Tensor) {
       inner = add(x, 1)
       return add(inner, 1)
     }
@@ -167,7 +168,7 @@ test('loadStateDict takes all or nothing', async () => {
   const before = await model.parameters()[0]?.data()
   const dict = model.stateDict()
   expect(() => model.loadStateDict({ ...dict, '1.weight': ones([3, 1]) })).toThrow(/expected 1\.weight of shape 1×3, got 3×1/)
-  const { '0.weight': _, ...rest } = { ...dict, extra: ones([1]) }
+  const { '0.weight': _, ...rest }: nn.StateDict = { ...dict, extra: ones([1]) }
   expect(() => model.loadStateDict(rest)).toThrow(/missing: 0\.weight; unexpected: extra/)
   expect(await model.parameters()[0]?.data()).toEqual(before)
   model.loadStateDict({ '0.bias': ones([3]) }, { strict: false })

@@ -48,7 +48,7 @@ describe('float64 gradient against central differences', () => {
         const moved = tensor(Array.from(shifted), { shape: input.shape, dtype: 'float64' })
         const output = opCase.run(...base.map((t, i) => (i === k ? moved : t)))
         const upstream = numbers(output.size, 99)
-        return output.dataSync().reduce((sum, v, i) => sum + v * (upstream[i] as number), 0)
+        return (output.dataSync() as Float64Array).reduce((sum, v, i) => sum + v * (upstream[i] as number), 0)
       }
       const expected = Array.from(values, (v, i) => {
         const at = (delta: number) => total(values.with(i, v + delta))

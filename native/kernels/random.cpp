@@ -1,0 +1,136 @@
+// Philox 4x32-10 (Salmon et al., SC 2011), a block of four words per 64-bit lane: the same bits on every instruction set.
+#include "../simd/math.h"
+#include "strided.h"
+
+namespace quern::QUERN_ISA {
+namespace {
+
+typedef u64 vl __attribute__((vector_size(W * 4)));
+constexpr int lanes = W / 2;        // blocks per vector
+constexpr i64 batch = 4 * lanes;    // elements per vector of blocks: two vectors of floats
+constexpr u64 low_word = 0xffffffff;
+
+// Products of the low words of each lane. A 64-bit multiplication would do, but few machines have one.
+QUERN_INLINE vl multiply_low(vl a, u64 b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<vl>(_mm512_mul_epu32(reinterpret_cast<__m512i>(a), _mm512_set1_epi64(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vl>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), _mm256_set1_epi64x(b)));
+#elif defined(__SSE2__)
+  return reinterpret_cast<vl>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), _mm_set1_epi64x(b)));
+#elif defined(__ARM_NEON)
+  return reinterpret_cast<vl>(vmull_n_u32(vmovn_u64(reinterpret_cast<uint64x2_t>(a)), static_cast<u32>(b)));
+#else
+  return (a & low_word) * b;
+#endif
+}
+
+// Words 0,1 | words 2,3 of each block in the lanes of two vectors. The upper halves of lanes are scrap until the end.
+struct Blocks {
+  vl words01, words23;
+};
+QUERN_INLINE Blocks philox(vl counter, u32 key0, u32 key1) {
+  vl c0 = counter, c1 = counter >> 32, c2{}, c3{};
+  QUERN_UNROLL
+  for (int round = 0; round < 10; round++) {
+    const vl a = multiply_low(c0, 0xD2511F53), b = multiply_low(c2, 0xCD9E8D57);
+    c0 = (b >> 32) ^ c1 ^ key0;
+    c2 = (a >> 32) ^ c3 ^ key1;
+    c1 = b;
+    c3 = a;
+    key0 += 0x9E3779B9;
+    key1 += 0xBB67AE85;
+  }
+  return {(c0 & low_word) | c1 << 32, (c2 & low_word) | c3 << 32};
+}
+
+struct Key {
+  u64 counter;
+  u32 lo, hi;
+};
+template <class Random>
+Key key_of(const Random& a) {
+  return {static_cast<u64>(static_cast<u32>(a.counter_hi)) << 32 | static_cast<u32>(a.counter_lo),
+          static_cast<u32>(a.seed_lo), static_cast<u32>(a.seed_hi)};
+}
+
+// The words of elements [begin, begin + batch), begin a multiple of 4.
+QUERN_INLINE void random_words(const Key& key, i64 begin, vi& first, vi& second) {
+  // Interleaving 64-bit lanes pairwise (unpack) keeps to 128-bit groups: blocks j and j + lanes/2 share a group.
+  vl offset;
+  for (int i = 0; i < lanes; i++) offset[i] = i / 2 + i % 2 * (lanes / 2);
+  const Blocks b = philox(offset + (key.counter + static_cast<u64>(begin / 4)), key.lo, key.hi);
+#if defined(__AVX512F__)
+  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 8, 2, 10, 4, 12, 6, 14));
+  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 9, 3, 11, 5, 13, 7, 15));
+#elif defined(__AVX2__)
+  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 4, 2, 6));
+  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 5, 3, 7));
+#else
+  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 2));
+  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 3));
+#endif
+}
+
+QUERN_INLINE vi shift_right_logical(vi v, int n) { return reinterpret_cast<vi>(reinterpret_cast<vu>(v) >> n); }
+
+// out[i] = value(i, words of the vector) for all i
+template <class F>
+void for_random(Context& context, const Key& key, float* out, i64 n, const F& value) {
+  for_chunks(context, n, [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i += batch) {
+      vi words[2];
+      random_words(key, i, words[0], words[1]);
+      QUERN_UNROLL
+      for (int k = 0; k < 2; k++) {
+        const i64 at = i + k * W;
+        if (at + W <= end)
+          store(out + at, value(at, words[k]));
+        else if (at < end)
+          store_first(out + at, value(at, words[k]), static_cast<int>(end - at));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void uniform(const args::uniform<float>& a, Context& context) {
+  const double low = static_cast<float>(a.low), range = static_cast<float>(a.high - a.low);
+  for_random(context, key_of(a), a.out, a.n, [&](i64, vi words) {
+    const vf bits = __builtin_convertvector(shift_right_logical(words, 8), vf);
+    // In double, where the product of two floats is exact: the same bits with FMA and without.
+    const double step = range * 0x1p-24;
+    return join_float(low_double(bits) * step + low, high_double(bits) * step + low);
+  });
+}
+
+// Box-Muller in double and by the C library, so that rounding to float hides what instruction sets do differently.
+void normal(const args::normal<float>& a, Context& context) {
+  const Key key = key_of(a);
+  for_chunks(context, a.n, [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i += batch) {
+      vi words[2];
+      random_words(key, i, words[0], words[1]);
+      u32 word[batch];
+      __builtin_memcpy(word, words, sizeof words);
+      for (i64 k = 0; k < min(batch, end - i); k += 2) {
+        const double radius = __builtin_sqrt(-2 * __builtin_log((word[k] + 1.0) * 0x1p-32));
+        const double angle = 6.283185307179586 * (word[k + 1] * 0x1p-32);
+        a.out[i + k] = static_cast<float>(a.mean + a.std * radius * __builtin_cos(angle));
+        if (i + k + 1 < end) a.out[i + k + 1] = static_cast<float>(a.mean + a.std * radius * __builtin_sin(angle));
+      }
+    }
+  });
+}
+
+void dropout(const args::dropout<float>& a, Context& context) {
+  const float scale = a.p < 1 ? static_cast<float>(1 / (1 - a.p)) : 0.f;
+  // u >= p as integers: u 2^24 is whole, so the bound may be rounded up
+  const i32 bound = static_cast<i32>(__builtin_ceil(min(max(a.p, 0.0), 1.0) * 0x1p24));
+  for_random(context, key_of(a), a.out, a.n, [&](i64 i, vi words) {
+    return select(shift_right_logical(words, 8) >= bound, load(a.x + i) * scale, vf{});
+  });
+}
+
+}  // namespace quern::QUERN_ISA

@@ -1,0 +1,167 @@
+// Softmax and cross-entropy over rows, each row in cache for all its passes. x (rows,columns)
+#include "../simd/math.h"
+#include "strided.h"
+
+namespace quern::QUERN_ISA {
+namespace {
+
+// f(row) for every row, some 16K elements to a task
+template <class F>
+void for_matrix_rows(Context& context, i64 rows, i64 columns, const F& f) {
+  const i64 block = max<i64>(1, chunk / max<i64>(1, columns));
+  parallel_if(context, rows * columns, ceil_div(rows, block), [&](i64 task, int) {
+    for (i64 r = task * block; r < min(rows, (task + 1) * block); r++) f(r);
+  });
+}
+
+QUERN_INLINE vi lanes_below(i64 n) {  // mask of the lanes before n
+  vi lane;
+  for (int i = 0; i < W; i++) lane[i] = i;
+  return lane < static_cast<i32>(min<i64>(n, W));
+}
+
+// f(offset, mask or null for a whole vector): the tail comes last
+template <class F, class Tail>
+QUERN_INLINE void for_columns(i64 columns, const F& whole, const Tail& tail) {
+  i64 c = 0;
+  for (; c + W <= columns; c += W) whole(c);
+  if (c < columns) tail(c, static_cast<int>(columns - c));
+}
+
+// Σ value(c) over the columns
+template <class F>
+QUERN_INLINE float sum_columns(i64 columns, const F& value) {
+  vf total{};
+  for_columns(
+      columns, [&](i64 c) { total += value(c); },
+      [&](i64 c, int n) { total += select(lanes_below(n), value(c), vf{}); });
+  return sum_lanes(total);
+}
+
+// out[c] = value(c)
+template <class F>
+QUERN_INLINE void map_columns(float* out, i64 columns, const F& value) {
+  for_columns(
+      columns, [&](i64 c) { store(out + c, value(c)); }, [&](i64 c, int n) { store_first(out + c, value(c), n); });
+}
+
+QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be missed: it surfaces in the sum
+  vf best = set1(-infinity);
+  for_columns(
+      columns, [&](i64 c) { best = max_or_b(load(x + c), best); },
+      [&](i64 c, int n) { best = max_or_b(select(lanes_below(n), load(x + c), best), best); });
+  return max_lanes(best);
+}
+
+// log Σ exp x
+QUERN_INLINE float log_sum_exp(const float* x, i64 columns) {
+  const float max = max_of_row(x, columns);
+  return max + __builtin_logf(sum_columns(columns, [&](i64 c) { return exp(load(x + c) - max); }));
+}
+
+float reduced_gradient(const args::cross_entropy_backward<float>& e) {
+  return e.reduction == 1 ? e.dloss[0] / e.denominator[0] : e.reduction == 2 ? e.dloss[0] : 0.f;
+}
+
+// Loss of one row, or NaN if its target is no class; see the reference for the formula.
+float row_loss(const args::cross_entropy<float>& e, i64 r, float lse) {
+  const float* x = e.x + r * e.columns;
+  const i32 t = e.target[r];
+  if (t == e.ignore_index) return 0.f;
+  if (t < 0 || t >= e.columns) return __builtin_nanf("");
+  const float smooth = static_cast<float>(e.label_smoothing);
+  const float loss = (1.f - smooth) * (e.weight ? e.weight[t] : 1.f) * (lse - x[t]);
+  if (smooth == 0.f) return loss;
+  return loss + smooth / static_cast<float>(e.columns) * sum_columns(e.columns, [&](i64 c) {
+           const vf nll = lse - load(x + c);
+           return e.weight ? nll * load(e.weight + c) : nll;
+         });
+}
+
+}  // namespace
+
+void softmax(const args::softmax<float>& s, Context& context) {
+  for_matrix_rows(context, s.rows, s.columns, [&](i64 r) {
+    const float* x = s.x + r * s.columns;
+    float* out = s.out + r * s.columns;
+    const float max = max_of_row(x, s.columns);
+    if (s.log) {
+      const float sum = sum_columns(s.columns, [&](i64 c) { return exp(load(x + c) - max); });
+      const float log_sum = __builtin_logf(sum);  // x - max first: their sum may lose it to rounding
+      return map_columns(out, s.columns, [&](i64 c) { return (load(x + c) - max) - log_sum; });
+    }
+    vf total{};
+    for_columns(
+        s.columns,
+        [&](i64 c) {
+          const vf e = exp(load(x + c) - max);
+          total += e;
+          store(out + c, e);
+        },
+        [&](i64 c, int n) {
+          const vf e = exp(load(x + c) - max);
+          total += select(lanes_below(n), e, vf{});
+          store_first(out + c, e, n);
+        });
+    const float scale = 1.f / sum_lanes(total);
+    map_columns(out, s.columns, [&](i64 c) { return load(out + c) * scale; });
+  });
+}
+
+void softmax_backward(const args::softmax_backward<float>& s, Context& context) {
+  for_matrix_rows(context, s.rows, s.columns, [&](i64 r) {
+    const float *dy = s.dy + r * s.columns, *y = s.y + r * s.columns;
+    float* dx = s.dx + r * s.columns;
+    if (s.log) {
+      const float total = sum_columns(s.columns, [&](i64 c) { return load(dy + c); });
+      map_columns(dx, s.columns, [&](i64 c) { return load(dy + c) - exp(load(y + c)) * total; });
+    } else {
+      const float total = sum_columns(s.columns, [&](i64 c) { return load(dy + c) * load(y + c); });
+      map_columns(dx, s.columns, [&](i64 c) { return load(y + c) * (load(dy + c) - total); });
+    }
+  });
+}
+
+void cross_entropy(const args::cross_entropy<float>& e, Context& context) {
+  float* losses = e.reduction == 0 ? e.loss : scratch<float>(context, e.rows);
+  if (!losses) return;
+  for_matrix_rows(context, e.rows, e.columns, [&](i64 r) {
+    e.lse[r] = log_sum_exp(e.x + r * e.columns, e.columns);
+    losses[r] = row_loss(e, r, e.lse[r]);
+  });
+  double total = 0, weights = 0;
+  for (i64 r = 0; r < e.rows; r++) {
+    const i32 t = e.target[r];
+    total += losses[r];
+    if (t != e.ignore_index && t >= 0 && t < e.columns) weights += e.weight ? e.weight[t] : 1.f;
+  }
+  e.denominator[0] = static_cast<float>(weights);
+  if (e.reduction) e.loss[0] = static_cast<float>(e.reduction == 1 ? total / weights : total);
+}
+
+void cross_entropy_backward(const args::cross_entropy_backward<float>& e, Context& context) {
+  const float smooth = static_cast<float>(e.label_smoothing) / static_cast<float>(max(e.columns, 1));
+  const float hit = 1.f - static_cast<float>(e.label_smoothing);
+  float weights = static_cast<float>(e.columns);
+  if (e.weight) weights = sum_columns(e.columns, [&](i64 c) { return load(e.weight + c); });
+  const float shared = reduced_gradient(e);
+  for_matrix_rows(context, e.rows, e.columns, [&](i64 r) {
+    const float* x = e.x + r * e.columns;
+    float* dx = e.dx + r * e.columns;
+    const i32 t = e.target[r];
+    if (t == e.ignore_index || t < 0 || t >= e.columns)
+      return map_columns(dx, e.columns, [](i64) { return vf{}; });
+    const float dloss = e.reduction == 0 ? e.dloss[r] : shared, lse = e.lse[r];
+    const float target = dloss * hit * (e.weight ? e.weight[t] : 1.f), other = dloss * smooth;
+    const float scale = target + other * weights;
+    if (other == 0.f)
+      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse); });
+    else if (e.weight)
+      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse) - other * load(e.weight + c); });
+    else
+      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse) - other; });
+    dx[t] -= target;
+  });
+}
+
+}  // namespace quern::QUERN_ISA
