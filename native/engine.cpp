@@ -62,7 +62,7 @@ struct quern_engine {
     if (failure.kind == QUERN_OK) failure = {kind, opcode, buffer, bytes};
   }
   Buffer* find(u32 id) { return id < buffers.size() ? &buffers[id] : nullptr; }
-  void alloc(u32 id, size_t bytes);
+  void alloc(u32 id, u64 bytes);
   void free(u32 id);
   void free_scratch();
   void set_threads(int n);
@@ -190,11 +190,12 @@ static void* take_scratch(Context& context, i64 bytes) {
 
 }  // namespace quern
 
-void quern_engine::alloc(u32 id, size_t bytes) {
+void quern_engine::alloc(u32 id, u64 bytes) {
   if (id >= buffers.size()) buffers.resize(size_t(id) + 64 + buffers.size() / 2);
   Buffer& b = buffers[id];
   if (b.data) return fail(QUERN_BAD_COMMAND, id, double(bytes));
-  b = {arena.take(bytes), bytes, false};
+  bool possible = bytes <= size_t(-1);
+  b = {possible ? arena.take(size_t(bytes)) : nullptr, size_t(bytes), false};
   if (!b.data) {
     b.poisoned = true;
     fail(QUERN_OUT_OF_MEMORY, id, double(bytes));
@@ -226,8 +227,7 @@ bool quern_engine::run_command(const u32* words, u32 length) {
   switch (Opcode(opcode)) {
     case Opcode::alloc: {
       u32 id = r.word(), low = r.word();
-      u64 bytes = low | u64(r.word()) << 32;
-      alloc(id, bytes > size_t(-1) ? size_t(-1) : size_t(bytes));
+      alloc(id, low | u64(r.word()) << 32);
       return true;
     }
     case Opcode::free:

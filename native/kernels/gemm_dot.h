@@ -58,7 +58,7 @@ QUERN_INLINE void dot_sums(float (&out)[M][N], vf (&sum)[M][N]) {
 
 // Columns [n0, n1) of out(m,n) = a(m,k) · b(n,k)ᵀ + bias(n), ReLU if relu
 inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a, const float* b, i64 n0, i64 n1) {
-  const i64 blocks = max<i64>(1, ceil_div(p.k, 1024)), block = ceil_div(p.k, blocks);  // dot_columns of them fit in L1
+  const i64 block = ceil_div(max<i64>(p.k, 1), ceil_div(max<i64>(p.k, 1), 1024));  // dot_columns of them fit in L1
   for (i64 k0 = 0; k0 == 0 || k0 < p.k; k0 += block) {
     const bool first = k0 == 0, last = k0 + block >= p.k;
     for (i64 j = n0; j < n1; j += dot_columns)

@@ -80,6 +80,8 @@ export function checkIndex(operation: string, index: number, length: number): nu
   throw new ArgumentError(`${operation}: expected a dataset with samples, got an empty one`)
 }
 
+const hasBatches = <S, B>(dataset: Dataset<S, B>): dataset is Required<Dataset<S, B>> => dataset.getBatch !== undefined
+
 /** The samples of a dataset at some of its indices. */
 export class Subset<S, B> implements Dataset<S, B> {
   readonly indices: Uint32Array
@@ -92,7 +94,7 @@ export class Subset<S, B> implements Dataset<S, B> {
     for (let i = 0; i < indices.length; i++) checkIndex('Subset', indices[i] as number, dataset.length)
     this.indices = Uint32Array.from(indices)
     // Only where the dataset has it: its presence tells the loader how to make batches.
-    if (dataset.getBatch) this.getBatch = (some) => dataset.getBatch?.(some.map((i) => this.indices[i] as number)) as B
+    if (hasBatches(dataset)) this.getBatch = (some) => dataset.getBatch(some.map((i) => this.indices[i] as number))
   }
 
   get length(): number {

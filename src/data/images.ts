@@ -21,10 +21,11 @@ export interface ImageDatasetOptions {
   normalize?: Normalization | undefined
 }
 
-type Sample = [image: Tensor, label: Tensor<'int32'>]
+type Sample = [image: Tensor, label: number]
+type Batch = [images: Tensor, labels: Tensor<'int32'>]
 
-/** Images kept as bytes and handed out as float32, scaled to 0..1 and normalised if asked: [(C,H,W), ()], batches [(N,C,H,W), (N)]. */
-export class ImageDataset implements Dataset<Sample, Sample> {
+/** Images kept as bytes and handed out as float32, scaled to 0..1 and normalised if asked: [image (C,H,W), label], batches [(N,C,H,W), (N)]. */
+export class ImageDataset implements Dataset<Sample, Batch> {
   readonly length: number
   readonly classes: readonly string[]
   readonly labels: Int32Array
@@ -54,14 +55,16 @@ export class ImageDataset implements Dataset<Sample, Sample> {
   }
 
   get(index: number): Sample {
-    return this.gather(Uint32Array.of(checkIndex('ImageDataset.get', index, this.length)), [])
+    const i = checkIndex('ImageDataset.get', index, this.length)
+    return [tensor(this.pixels(Uint32Array.of(i)), { shape: this.shape }), this.labels[i] as number]
   }
 
-  getBatch(indices: Uint32Array): Sample {
-    return this.gather(indices, [indices.length])
+  getBatch(indices: Uint32Array): Batch {
+    const images = tensor(this.pixels(indices), { shape: [indices.length, ...this.shape] })
+    return [images, tensor(gatherRows(this.labels, indices, this.length))]
   }
 
-  private gather(indices: Uint32Array, batch: number[]): Sample {
+  private pixels(indices: Uint32Array): Float32Array {
     const [channels, height, width] = this.shape
     const area = height * width
     const pixels = new Float32Array(indices.length * channels * area)
@@ -72,10 +75,7 @@ export class ImageDataset implements Dataset<Sample, Sample> {
         for (const end = from + area; from < end; from++) pixels[to++] = values[this.images[from] as number] as number
       }
     }
-    return [
-      tensor(pixels, { shape: [...batch, channels, height, width] }),
-      tensor(gatherRows(this.labels, indices, this.length), { shape: batch }),
-    ]
+    return pixels
   }
 }
 

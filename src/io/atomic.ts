@@ -1,18 +1,18 @@
 import { mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { basename, dirname, join } from 'node:path'
 import { ArgumentError } from '../errors.js'
+import { fullPath } from './read.js'
 
 /**
  * Writes a file so that whoever looks finds the old one or the whole new one, even after a crash: into a temporary file in
  * the same folder (made if missing), to the disk, then renamed. Throws ArgumentError, leaving nothing behind, if it cannot.
  */
-export async function writeAtomic(
-  operation: string,
+export async function writeAtomically(
   path: string | URL,
   content: string | Iterable<Uint8Array>,
+  operation = 'writeAtomically',
 ): Promise<void> {
-  const given = resolve(path instanceof URL ? fileURLToPath(path) : path)
+  const given = fullPath(operation, path)
   try {
     // A link stays a link: what it points to is replaced.
     const target = await realpath(given).catch(() => given)

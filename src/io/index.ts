@@ -1,4 +1,5 @@
 // quern/io: files.
+export { writeAtomically } from './atomic.js'
 export { loadSafetensors, safetensorsMetadata, saveSafetensors } from './safetensors.js'
 export {
   encodeSafetensors,

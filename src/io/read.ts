@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { FormatError } from '../errors.js'
+import { ArgumentError, FormatError } from '../errors.js'
 
 /** What is read and for whom, so that errors can tell: operation 'readIdx', what 'an IDX file'. */
 export interface Reading {
@@ -14,9 +14,17 @@ export interface Reading {
 // One read of the system takes less than 2 GiB.
 const readBytesAtOnce = 1 << 30
 
+/** The path from the root; throws ArgumentError for what is no path. */
+export function fullPath(operation: string, path: string | URL): string {
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path)
+  if (typeof path === 'string' && path !== '') return resolve(path)
+  const got = path === '' ? 'an empty string' : path === null ? 'null' : path instanceof URL ? path.href : typeof path
+  throw new ArgumentError(`${operation}: expected a path or a file: URL, got ${got}`)
+}
+
 /** The bytes of a file; throws FormatError if it is missing, a folder, empty or unreadable. */
 export async function readBytes(path: string | URL, reading: Reading): Promise<Uint8Array> {
-  const full = resolve(path instanceof URL ? fileURLToPath(path) : path)
+  const full = fullPath(reading.operation, path)
   const fail = (got: string, cause?: unknown): never => {
     throw new FormatError(`${reading.operation}: expected ${reading.what} at ${full}, got ${got}`, { cause })
   }

@@ -1,10 +1,8 @@
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ArgumentError } from '../errors.js'
 import { tensor } from '../ops/create.js'
 import { type AnyTensor, Tensor, type TypedArray } from '../tensor.js'
-import { writeAtomic } from './atomic.js'
-import { readBytes } from './read.js'
+import { writeAtomically } from './atomic.js'
+import { fullPath, readBytes } from './read.js'
 import {
   encodeChunks,
   entriesOf,
@@ -25,7 +23,7 @@ export async function saveSafetensors(
   metadata: SafetensorsMetadata = {},
 ): Promise<void> {
   const operation = 'saveSafetensors'
-  checkPath(operation, path)
+  fullPath(operation, path)
   const tensors = entriesOf(dict)
   for (const [name, t] of tensors) {
     if (t instanceof Tensor) continue
@@ -36,7 +34,7 @@ export async function saveSafetensors(
   const entries = tensors.map(([name, { dtype, shape }], i): [string, SafetensorsEntry] => {
     return [name, { dtype, shape, data: data[i] as TypedArray }]
   })
-  await writeAtomic(operation, path, encodeChunks(operation, entries, metadata))
+  await writeAtomically(path, encodeChunks(operation, entries, metadata), operation)
 }
 
 /**
@@ -45,8 +43,7 @@ export async function saveSafetensors(
  */
 export async function loadSafetensors(source: string | URL | Uint8Array): Promise<Record<string, AnyTensor>> {
   const operation = 'loadSafetensors'
-  const bytes =
-    source instanceof Uint8Array ? source : await readBytes(checkPath(operation, source), reading(operation))
+  const bytes = source instanceof Uint8Array ? source : await readBytes(source, reading(operation))
   const { entries } = parseSafetensors(bytes, place(operation, source))
   return Object.fromEntries(
     Object.entries(entries).map(([name, { dtype, shape, data }]) => [name, tensor(data, { dtype, shape })]),
@@ -58,21 +55,13 @@ export async function safetensorsMetadata(source: string | URL | Uint8Array): Pr
   const operation = 'safetensorsMetadata'
   const where = place(operation, source)
   if (source instanceof Uint8Array) return parseHeader(source, where).metadata
-  const head = await readBytes(checkPath(operation, source), { ...reading(operation), limit: 64 })
+  const head = await readBytes(source, { ...reading(operation), limit: 64 })
   const limit = headerEnd(head, where)
   return parseHeader(await readBytes(source, { ...reading(operation), limit }), where).metadata
 }
 
 const reading = (operation: string) => ({ operation, what: 'a safetensors file' })
 
-function checkPath(operation: string, path: unknown): string | URL {
-  if ((typeof path === 'string' && path !== '') || path instanceof URL) return path
-  throw new ArgumentError(
-    `${operation}: expected a path, got ${path === null ? 'null' : path === '' ? 'an empty string' : typeof path}`,
-  )
-}
-
-function place(operation: string, source: string | URL | Uint8Array): string {
-  if (source instanceof Uint8Array) return operation
-  return `${operation}: ${resolve(source instanceof URL ? fileURLToPath(source) : source)}`
-}
+// What an error about the content begins with.
+const place = (operation: string, source: string | URL | Uint8Array): string =>
+  source instanceof Uint8Array ? operation : `${operation}: ${fullPath(operation, source)}`

@@ -1,0 +1,45 @@
+// Trains a small convolutional network on all of MNIST and leaves weights, history and curves: `npm start -- --help`.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crossEntropy, init, manualSeed, nn, optim, runtime } from 'quern'
+import { DataLoader, datasets } from 'quern/data'
+import { saveSafetensors, writeAtomically } from 'quern/io'
+import { accuracy, curvesSvg, evaluate, fit, progressBar } from 'quern/train'
+import { readOptions } from './options.js'
+
+const { epochs, batchSize, lr, threads, backend, seed, out, data } = readOptions()
+const stop = new AbortController()
+process.once('SIGINT', () => stop.abort())
+
+await init({ backend, ...(threads ? { threads } : {}) })
+const { isa, threads: used, backend: running } = runtime()
+console.log(`MNIST on ${running} (${isa}), ${used} thread${used === 1 ? '' : 's'}`)
+if (seed !== undefined) manualSeed(seed)
+
+const root = data === undefined ? {} : { root: data }
+const train = new DataLoader(await datasets.mnist({ ...root, train: true }), { batchSize, shuffle: true })
+const test = new DataLoader(await datasets.mnist({ ...root, train: false }), { batchSize: 500 })
+
+const model = new nn.Sequential(
+  new nn.Conv2d(1, 32, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2),
+  new nn.Conv2d(32, 64, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2),
+  new nn.Flatten(), new nn.Linear(64 * 7 * 7, 128), new nn.ReLU(), new nn.Dropout(0.5), new nn.Linear(128, 10),
+)
+const measures = { loss: crossEntropy, metrics: { accuracy } }
+
+try {
+  const optimizer = new optim.AdamW(model.parameters(), { lr })
+  const history = await fit(model, train, {
+    ...measures, optimizer, epochs, validation: test, signal: stop.signal, callbacks: [progressBar()],
+  })
+  const { accuracy: share } = await evaluate(model, test, measures)
+  await mkdir(out, { recursive: true })
+  await saveSafetensors(join(out, 'model.safetensors'), model.stateDict())
+  await writeAtomically(join(out, 'history.csv'), history.toCsv())
+  await writeAtomically(join(out, 'curves.svg'), curvesSvg(history))
+  console.log(`test accuracy ${(100 * share).toFixed(2)} %; weights, history and curves are in ${out}`)
+} catch (error) {
+  if (!stop.signal.aborted) throw error
+  console.log('stopped; nothing was saved')
+  process.exitCode = 130
+}
