@@ -47,7 +47,7 @@ function integer(low: number, high = Number.MAX_SAFE_INTEGER) {
 function positive(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value
-  throw new InvalidArgumentError(`Expected a positive number.`)
+  throw new InvalidArgumentError('Expected a positive number.')
 }
 
 function nonEmpty(text: string): string {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { cmake, findProgram, findTools, missingTools } from './native.mjs'
 import { buildTypeScript } from './typescript.mjs'
 
-const sanitize = ['-DQUERN_TESTS=ON', '-DQUERN_SANITIZE=address,undefined', '-DCMAKE_CXX_FLAGS_RELEASE=-O1']
+const sanitize = ['-DQUERN_TESTS=ON', '-DQUERN_SANITIZE=address,undefined']
 
 /** @type {Record<string, () => boolean>} */
 const builders = {

@@ -100,6 +100,8 @@ export class Tensor<D extends DType = 'float32'> {
     if (this.disposed) return
     this.disposed = true
     this.store.release()
+    // What others hold of it, the tape among them, may be forgotten rather than released.
+    this.store.watch()
   }
 
   [Symbol.dispose](): void {

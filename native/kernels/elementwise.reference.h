@@ -22,7 +22,7 @@ T unary_value(Unary kind, T x) {
     case Unary::sin: return std::sin(x);
     case Unary::cos: return std::cos(x);
     case Unary::tanh: return std::tanh(x);
-    case Unary::sigmoid: return 1 / (1 + std::exp(-x));
+    case Unary::sigmoid: return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
     case Unary::relu: return x <= 0 ? T(0) : x;
   }
   return x;

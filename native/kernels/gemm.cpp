@@ -8,12 +8,13 @@ namespace {
 using Args = args::matmul<float>;
 
 constexpr i64 k_block = 256;         // rows of a packed panel of B: 32 KB with AVX-512
+constexpr i64 panels_together = 8;   // of B, packed at once: rows of B are read in longer pieces
 constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill half of L2
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
 struct Plan {
   i64 m_blocks, n_chunks, k_blocks;
-  i64 block_m, chunk_n, block_k;
+  i64 block_m, chunk_n, group_n, block_k;
   bool pack_b, pack_a;
   A kind;       // where the tiles find A, copied or not
   i64 a_pitch;  // A::rows: from row to row of the copy
@@ -47,7 +48,8 @@ Plan make_plan(const Args& p, int threads) {
   plan.pack_a = copy_a ? !steps || wide : steps ? wide && p.m > 1 : !rows || (wide && collide);
   plan.kind = copy_a || (steps && !rows) ? A::steps : A::rows;
   plan.a_pitch = plan.block_k + 16;
-  plan.b_floats = plan.pack_b ? plan.block_k * NR : 0;
+  plan.group_n = min<i64>(panels_together, ceil_div(plan.chunk_n, NR)) * NR;
+  plan.b_floats = plan.pack_b ? plan.block_k * plan.group_n : 0;
   plan.worker_floats = round_up(plan.b_floats + (plan.pack_a ? plan.block_m * plan.a_pitch : 0) + NR, 16);
   return plan;
 }
@@ -121,17 +123,18 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
     if (plan.pack_a) copy_block(plan, p, a_copy, a_block, m, k);
     for (i64 j = n0; j < n0 + n; j += NR) {
       const int columns = static_cast<int>(min<i64>(NR, n0 + n - j));
-      const i64 width = columns > W ? NR : W;
+      const i64 width = columns > W ? NR : W, in_group = (j - n0) % plan.group_n;
       const float* b_block = b + k0 * p.b_row_stride + j * p.b_col_stride;
-      if (plan.pack_b) pack_panel(b_copy, b_block, p.b_row_stride, p.b_col_stride, k, columns, width);
+      if (plan.pack_b && in_group == 0)
+        pack_panels(b_copy, b_block, p.b_row_stride, p.b_col_stride, k, min<i64>(plan.group_n, n0 + n - j));
       Tile t{};
       t.a_offset = a_offset, t.c_offset = c_offset, t.delta = &zero;
       t.taps = 1, t.run = k;
-      t.b = plan.pack_b ? b_copy : b_block;
+      t.b = plan.pack_b ? b_copy + in_group * k : b_block;
       t.b_step = plan.pack_b ? width : p.b_row_stride;
       t.c = out + m0 * p.n + j;
       t.columns = columns;
-      t.bias = p.bias ? p.bias + j : nullptr;
+      t.bias = p.bias && block == 0 ? p.bias + j : nullptr;
       t.accumulate = block > 0;
       t.relu = p.relu && block == plan.k_blocks - 1;
       run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m, a_row);

@@ -24,7 +24,7 @@ constexpr bool copy_a = true;
 constexpr bool copy_a = false;
 #endif
 
-// c[c_offset[m] + column] = start + Σ_tap Σ_k A(m, tap, k) · b[(tap·run + k)·b_step + column], for columns of one panel
+// c[c_offset[m] + column] = bias + Σ_tap Σ_k A(m, tap, k) · b[(tap·run + k)·b_step + column], for columns of one panel
 struct Tile {
   const float* a;
   const i64* a_offset;  // of each row (not for A::steps)
@@ -37,7 +37,7 @@ struct Tile {
   const i64* c_offset;
   int columns;        // to store, at most NR
   const float* bias;  // what the sums start with; null: zero
-  bool accumulate;    // start with c instead
+  bool accumulate;    // add what c holds
   bool relu;
 };
 
@@ -54,13 +54,8 @@ QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
   for (int m = 0; m < M; m++) {
     QUERN_UNROLL
     for (int v = 0; v < N; v++) {
-      if (!t.accumulate) {
-        acc[m][v] = t.bias ? load(t.bias + v * W) : vf{};
-      } else {
-        const float* c = t.c + t.c_offset[m] + v * W;
-        int left = t.columns - v * W;
-        acc[m][v] = left >= W ? load(c) : left > 0 ? load_first(c, left) : vf{};
-      }
+      acc[m][v] = t.bias ? load(t.bias + v * W) : vf{};
+      if (t.accumulate) __builtin_prefetch(t.c + t.c_offset[m] + v * W, 1);
     }
   }
 }
@@ -71,12 +66,15 @@ QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
   for (int m = 0; m < M; m++) {
     QUERN_UNROLL
     for (int v = 0; v < N; v++) {
-      vf y = t.relu ? max_or_b(vf{}, acc[m][v]) : acc[m][v];  // in this order NaN stays NaN
+      const int left = t.columns - v * W;
+      if (left <= 0) continue;
       float* c = t.c + t.c_offset[m] + v * W;
-      int left = t.columns - v * W;
+      vf y = acc[m][v];
+      if (t.accumulate) y += left >= W ? load(c) : load_first(c, left);
+      if (t.relu) y = max_or_b(vf{}, y);  // in this order NaN stays NaN
       if (left >= W)
         store(c, y);
-      else if (left > 0)
+      else
         store_first(c, y, left);
     }
   }

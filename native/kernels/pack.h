@@ -82,16 +82,26 @@ inline void pack_transposed(float* out, const float* x, i64 col_stride, i64 k, i
     }
 }
 
-// out(k,width) = x(k,columns), zero beyond `columns`; width is a multiple of W
-inline void pack_panel(float* out, const float* x, i64 row_stride, i64 col_stride, i64 k, i64 columns, i64 width) {
-  if (row_stride == 1 && col_stride != 1) return pack_transposed(out, x, col_stride, k, columns, width);
-  for (i64 i = 0; i < k; i++, out += width, x += row_stride)
-    for (i64 j = 0; j < width; j += W) {
-      i64 left = columns - j;
-      if (col_stride == 1 && left > 0) {
-        store(out + j, left >= W ? load(x + j) : load_first(x + j, static_cast<int>(left)));
-      } else {
-        for (i64 l = 0; l < W; l++) out[j + l] = l < left ? x[(j + l) * col_stride] : 0;
+// x(k,columns) as panels one after the other, each (k,NR) or, for a last one of at most W columns, (k,W); zero beyond
+inline void pack_panels(float* out, const float* x, i64 row_stride, i64 col_stride, i64 k, i64 columns) {
+  if (row_stride == 1 && col_stride != 1) {
+    for (i64 j = 0; j < columns; j += NR)
+      pack_transposed(out + j * k, x + j * col_stride, col_stride, k, min<i64>(NR, columns - j),
+                      columns - j > W ? NR : W);
+    return;
+  }
+  // Rows outside: memory is read in order.
+  for (i64 i = 0; i < k; i++, x += row_stride)
+    for (i64 j = 0; j < columns; j += NR) {
+      const i64 width = columns - j > W ? NR : W;
+      float* to = out + j * k + i * width;
+      for (i64 v = 0; v < width; v += W) {
+        const i64 left = columns - j - v;
+        const float* from = x + (j + v) * col_stride;
+        if (col_stride == 1)
+          store(to + v, left >= W ? load(from) : load_first(from, static_cast<int>(left)));
+        else
+          for (i64 l = 0; l < W; l++) to[v + l] = l < left ? from[l * col_stride] : 0;
       }
     }
 }

@@ -56,6 +56,12 @@ QUERN_INLINE float max_lanes(vf v) {
   return fold(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
+// Integers that may wrap are unsigned.
+QUERN_INLINE vu as_unsigned(vf v) { return reinterpret_cast<vu>(v); }
+QUERN_INLINE vf as_float(vu v) { return reinterpret_cast<vf>(v); }
+QUERN_INLINE vu as_unsigned(vi v) { return reinterpret_cast<vu>(v); }
+QUERN_INLINE vi as_signed(vu v) { return reinterpret_cast<vi>(v); }
+
 constexpr float infinity = __builtin_inff();
 QUERN_INLINE vf abs(vf x) { return as_float(as_int(x) & 0x7fffffff); }
 QUERN_INLINE vf copy_sign(vf x, vf sign) { return as_float(as_int(x) | (as_int(sign) & INT32_MIN)); }
@@ -63,7 +69,7 @@ QUERN_INLINE vf copy_sign(vf x, vf sign) { return as_float(as_int(x) | (as_int(s
 // v · 2^n in two steps, so that 2^n may leave the normal range where the result does not.
 QUERN_INLINE vf scale_by_power_of_2(vf v, vi n) {
   const vi half = n >> 1;
-  return v * as_float((half + 127) << 23) * as_float((n - half + 127) << 23);
+  return v * as_float(as_unsigned(half + 127) << 23) * as_float(as_unsigned(n - half + 127) << 23);
 }
 
 // e^x = 2^n e^r with n = round(x / ln 2), ln 2 in two parts (Cody & Waite).
@@ -78,7 +84,7 @@ QUERN_INLINE vf exp(vf x) {
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  return scale_by_power_of_2(p * (r * r) + r + 1.f, as_int(shifted) - as_int(round));
+  return scale_by_power_of_2(p * (r * r) + r + 1.f, as_signed(as_unsigned(shifted) - as_unsigned(round)));
 }
 
 // x = m · 2^e with m in [√½, √2), denormals included; for x = 0 some finite pair.
@@ -88,9 +94,9 @@ struct Split {
 };
 QUERN_INLINE Split split(vf x) {
   const vi tiny = x < 0x1p-126f;
-  const vi bits = as_int(select(tiny, x * 0x1p23f, x));
-  const vi e = (bits - 0x3f3504f3) >> 23;
-  return {as_float(bits - (e << 23)), e - (tiny & 23)};
+  const vu bits = as_unsigned(select(tiny, x * 0x1p23f, x));
+  const vi e = as_signed(bits - 0x3f3504f3u) >> 23;
+  return {as_float(bits - (as_unsigned(e) << 23)), e - (tiny & 23)};
 }
 
 // ln x = ln m + e ln 2
@@ -162,7 +168,7 @@ QUERN_INLINE vf sin_quarter(vf r, vi n) {
   const vf z = r * r;
   const vf s = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * r + r;
   const vf c = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z - 0.5f * z + 1.f;
-  return as_float(as_int(select((n & 1) != 0, c, s)) ^ ((n & 2) << 30));
+  return as_float(as_unsigned(select((n & 1) != 0, c, s)) ^ (as_unsigned(n & 2) << 30));
 }
 QUERN_INLINE vf sin(vf x) {
   const Quarter q = quarter_turns(x);
@@ -184,8 +190,8 @@ QUERN_INLINE vd exp2_product(vd m, vd e, vd y, vd& n) {
   p = p * z + 1.0 / 3;
   p = p * z + 1.0;
   vd t = y * (p * s * 2.8853900817779268 + e);
-  t = t > 300.0 ? 300.0 - vd{} : t;
-  t = t < -300.0 ? -300.0 - vd{} : t;
+  t = t > 252.0 ? 252.0 - vd{} : t;
+  t = t < -252.0 ? -252.0 - vd{} : t;
   n = (t + 0x1.8p52) - 0x1.8p52;
   const vd r = (t - n) * 0.6931471805599453;
   vd q = r * (1.0 / 5040) + 1.0 / 720;

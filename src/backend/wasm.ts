@@ -11,6 +11,8 @@ const figures = 16
 // Words that may be in flight before submit waits for the engine, where it can wait.
 const wordsCap = 1 << 18
 
+const maxBallast = 1 << 26
+
 interface Answer {
   type: 'opened' | 'answer'
   id: number
@@ -55,6 +57,8 @@ class WasmBackend implements Backend {
   private nextId = 1
   private sent = 0
   private readonly isa: string
+  /** @internal */
+  ballast: ArrayBuffer | null = null
 
   constructor(module: WebAssembly.Module, isa: string) {
     this.worker = new Worker(workerUrl, { name: 'quern', execArgv: [] })
@@ -110,8 +114,11 @@ class WasmBackend implements Backend {
     this.readSync(0, 0, 0)
   }
 
-  // V8 has no such call for JavaScript; the ballast in Storage stands in for it.
-  adjustMemory(): void {}
+  // JavaScript has no call for this. An array of as many bytes, never touched and soon garbage itself, makes the collector
+  // run as often as the memory it cannot see would.
+  adjustMemory(bytes: number): void {
+    if (bytes > 0) this.ballast = new ArrayBuffer(Math.min(bytes, maxBallast))
+  }
 
   info(): BackendInfo {
     const [live, peak, reserved] = this.memory as unknown as [number, number, number]

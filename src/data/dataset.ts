@@ -15,7 +15,7 @@ export interface Dataset<S = unknown, B = Collated<S>> {
   getBatch?(indices: Uint32Array): B | Promise<B>
 }
 
-type Tensors<D extends readonly DType[]> = { [K in keyof D]: Tensor<D[K]> }
+type Tensors<D extends readonly DType[]> = { -readonly [K in keyof D]: Tensor<D[K]> }
 
 /**
  * Samples that lie along the first dimension of tensors: sample i is [x[i], y[i], …]. The values are those at construction.

@@ -24,16 +24,21 @@ export const version = '0.1.0'
 // A batch goes to the engine when it is this long, so that it computes while JavaScript still encodes.
 const flushWords = 1024
 // Only allocations of this size can plausibly fail, so only they pay for remembering their call site.
-const siteBytes = 1 << 20
+const siteBytes = 1 << 24
 // Changes of what JS keeps alive are told to the garbage collector in steps of this many bytes.
 const memoryStep = 1 << 20
+
+/** Who asked for a buffer, and where. */
+interface CallSite {
+  site: Error | undefined
+}
 
 /** One engine and the stream of commands that leads to it. */
 export class Runtime {
   readonly writer = new CommandWriter()
   private readonly freeIds: number[] = []
   private nextId = 1
-  private readonly sites = new Map<number, Error>()
+  private readonly sites = new Map<number, WeakRef<CallSite>>()
   private untold = 0
   private scheduled = false
   closed = false
@@ -61,9 +66,13 @@ export class Runtime {
     this.backend.submit(writer.words, count)
   }
 
-  alloc(bytes: number): number {
+  /** A new buffer for this owner, who remembers the call site if need be; an error's frames would keep the owner alive. */
+  alloc(bytes: number, owner: CallSite): number {
     const id = this.freeIds.pop() ?? this.nextId++
-    if (bytes >= siteBytes) this.sites.set(id, new Error('allocated here'))
+    if (bytes >= siteBytes) {
+      owner.site = new Error('allocated here')
+      this.sites.set(id, new WeakRef(owner))
+    }
     opcodes.alloc(this.encode(), { buffer: id, bytesLo: bytes, bytesHi: Math.floor(bytes / 2 ** 32) })
     return id
   }
@@ -135,7 +144,7 @@ export class Runtime {
     if (error instanceof QuernError || !(error instanceof Error) || !('kind' in error)) return error
     const failure = error as Error & EngineFailure
     const operation = opcodes.opcodeNames[failure.opcode] ?? 'read'
-    const cause = this.sites.get(failure.buffer)
+    const cause = this.sites.get(failure.buffer)?.deref()?.site
     const site = cause?.stack?.split('\n').slice(1).find((line) => !/[\\/](engine|ops)[\\/]|tensor\.[tj]s/.test(line))
     const where = site ? `; the tensor was made ${site.trim()}` : ''
     if (failure.kind === failureKind.outOfMemory) {

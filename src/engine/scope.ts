@@ -23,14 +23,8 @@ export function runScope<R>(fn: () => R, keep: (result: R) => Set<unknown>): R {
     open = outer
     for (const tensor of made) {
       if (tensor.disposed) continue
-      if (kept === null || !(kept.has(tensor) || tensor.kept)) {
-        const { storage } = tensor
-        tensor.dispose()
-        // What the tape saved of it lives on.
-        storage.watch()
-      } else {
-        adopt(tensor)
-      }
+      if (kept !== null && (kept.has(tensor) || tensor.kept)) adopt(tensor)
+      else tensor.dispose()
     }
   }
 }

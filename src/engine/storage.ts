@@ -19,6 +19,8 @@ export class Storage {
   readonly id: number
   /** Counts changes in place, so that backward can tell a saved value from what it was. */
   version = 0
+  /** Where it was made, if it is large enough to be worth remembering. */
+  site: Error | undefined
   private references = 1
   private watched = false
 
@@ -26,7 +28,7 @@ export class Storage {
     readonly runtime: Runtime,
     readonly bytes: number,
   ) {
-    this.id = runtime.alloc(bytes)
+    this.id = runtime.alloc(bytes, this)
   }
 
   get shared(): boolean {

@@ -106,20 +106,24 @@ function panel(series: Series, index: number, width: number): string {
   ].join('')
 }
 
-function verticalScale({ name, smoothed, validation, format }: Series): Scale {
-  const values = [...smoothed, ...validation].map((p) => p.y).filter(Number.isFinite)
-  const [low, high] = extent(values)
+function verticalScale({ name, training, smoothed, validation, format }: Series): Scale {
+  const finite = (points: readonly Point[]) => points.map((p) => p.y).filter(Number.isFinite)
+  const raw = finite(training)
+  const curves = [...finite(smoothed), ...finite(validation)]
   const ticks = 5
   if (format === 'percent') {
     // The climb at the beginning would leave the rest no room.
-    const from = smoothed.length < smoothFrom ? low : quantile(values, 0.04)
-    return linearScale(
-      Math.min(from, ...validation.map((p) => p.y).filter(Number.isFinite)),
-      high > 0.9 ? 1 : high,
-      ticks,
-      format,
-    )
+    const start = raw.length < smoothFrom ? 0 : 0.04
+    const [low] = extent([quantile(curves, start), ...finite(validation)])
+    const [, high] = extent(curves)
+    const top = high > 0.9 ? 1 : high
+    return low < top
+      ? linearScale(low, top, ticks, format)
+      : linearScale(Math.max(0, top - 0.1), top || 0.1, ticks, format)
   }
+  // Most of the noise is to be seen too.
+  const most = raw.length > 0 ? [quantile(raw, 0.02), quantile(raw, 0.98)] : []
+  const [low, high] = extent([...curves, ...most])
   if (/loss/i.test(name) && low > 0 && high / low > 12) return logScale(low, high, ticks + 2)
   return linearScale(low >= 0 && low < 0.5 * high ? 0 : low, high, ticks)
 }
