@@ -1,5 +1,4 @@
 // Trains a small convolutional network on all of MNIST and leaves weights, history and curves: `npm start -- --help`.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crossEntropy, init, manualSeed, nn, optim, runtime } from 'quern'
 import { DataLoader, datasets } from 'quern/data'
@@ -30,10 +29,9 @@ const measures = { loss: crossEntropy, metrics: { accuracy } }
 try {
   const optimizer = new optim.AdamW(model.parameters(), { lr })
   const history = await fit(model, train, {
-    ...measures, optimizer, epochs, validation: test, signal: stop.signal, callbacks: [progressBar()],
+    ...measures, optimizer, epochs, validation: test, signal: stop.signal, callbacks: [progressBar({ unit: 'images' })],
   })
-  const { accuracy: share } = await evaluate(model, test, measures)
-  await mkdir(out, { recursive: true })
+  const { accuracy: share = 0 } = await evaluate(model, test, measures)
   await saveSafetensors(join(out, 'model.safetensors'), model.stateDict())
   await writeAtomically(join(out, 'history.csv'), history.toCsv())
   await writeAtomically(join(out, 'curves.svg'), curvesSvg(history))

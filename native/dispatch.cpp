@@ -54,9 +54,10 @@ std::vector<Isa> detect() {
   return found;
 }
 
+// Never destroyed: Node may exit while engine threads still run.
 const std::vector<Isa>& isas() {
-  static const std::vector<Isa> all = detect();
-  return all;
+  static const auto* all = new std::vector<Isa>(detect());
+  return *all;
 }
 
 }  // namespace
@@ -69,12 +70,12 @@ const Isa* find_isa(const char* name) {
 }
 
 const char* available_isas() {
-  static const std::string names = [] {
-    std::string s;
-    for (const Isa& isa : isas()) s += (s.empty() ? "" : " ") + std::string(isa.name);
+  static const auto* names = [] {
+    auto* s = new std::string;
+    for (const Isa& isa : isas()) *s += (s->empty() ? "" : " ") + std::string(isa.name);
     return s;
   }();
-  return names.c_str();
+  return names->c_str();
 }
 
 }  // namespace quern

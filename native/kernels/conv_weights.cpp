@@ -6,17 +6,18 @@ namespace {
 
 using Args = args::conv2d_backward_weights<float>;
 
-// dw[tap][c][o] = Σ_pixel x[pixel + tap][c] · dy[pixel][o]: matrix products whose k is the pixel. dy is copied panel by
-// panel, x in one of three orders.
+// dw[tap][c][o] = Σ_pixel x[pixel + tap][c] · dy[pixel][o]: matrix products whose k is the pixel. What stands down a
+// register tile is, by kind, steps: c; rows: (tap, c), for few channels; lanes: the taps of depthwise convolution.
 struct Plan {
-  A kind;  // steps: c down a tile; rows: (tap, c) down a tile, for few channels; lanes: taps down a tile, depthwise
-  i64 groups, channels, outputs, taps;         // channels and outputs of one group
-  i64 panels, rows, group_floats;              // of the sums: (groups, panels, rows, NR or W), rows = taps·channels
-  i64 images, unit_rows, across_y, units;      // a unit of work: so many rows of so many images
-  i64 slices, slice_floats;                    // the units are split into slices, each with its own sums
-  i64 height, width;                           // of the part of x under a unit
-  bool in_place;                               // x is read where it is
-  i64 dy_floats, x_floats, worker_floats;      // copies, per worker
+  A kind;
+  i64 groups, channels, outputs, taps;      // channels and outputs of one group
+  i64 panels, rows, group_floats;           // of the sums: (groups, panels, rows, NR or W), rows = taps·channels
+  i64 together, panel_groups;               // panels that one task sums, so that it prepares x once for all of them
+  i64 images, unit_rows, across_y, units;   // a unit of work: so many rows of so many images
+  i64 slices, slice_floats;                 // the units are split into slices, each with its own sums
+  i64 height, width;                        // of the part of x under a unit
+  bool x_in_place, dy_in_place;             // read where it is; else copied, x tile by tile and dy panel by panel
+  i64 dy_floats, x_floats, worker_floats;   // copies, per worker
   float *memory, *sums, *bias_sums;
 };
 
@@ -25,15 +26,15 @@ i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_width(w,
 
 void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
+  w.together = w.kind == A::lanes ? 1 : min<i64>(w.panels, 4);
+  w.panel_groups = ceil_div(w.panels, w.together);
   // Few enough for the copies to share L2, many enough to pay for loading the sums again.
-  const i64 fit = max<i64>(64, min<i64>(32768 / NR, ceil_div(pixels, 2 * threads)));
+  const i64 fit = max<i64>(64, min(65536 / (NR * max<i64>(2, w.together)), ceil_div(pixels, 4 * threads)));
   w.images = max<i64>(1, min<i64>(fit / image_pixels, p.n));
   w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
   w.across_y = ceil_div(p.oh, w.unit_rows);
   w.units = ceil_div(p.n, w.images) * w.across_y;
-  const i64 tasks = w.groups * w.panels;
-  w.slices = tasks % threads == 0 ? 1 : min(w.units, ceil_div(4 * threads, tasks));
-  w.slices = max<i64>(1, min(w.slices, (i64(8) << 20) / max<i64>(1, w.groups * w.group_floats)));
+  w.slices = w.groups * w.panel_groups % threads == 0 ? 1 : min<i64>(w.units, threads);
 }
 
 Plan make_plan(const Args& p, int threads) {
@@ -47,43 +48,59 @@ Plan make_plan(const Args& p, int threads) {
   w.panels = ceil_div(w.outputs, NR);
   w.rows = w.taps * w.channels;
   w.group_floats = w.rows * round_up(w.outputs, W);
-  choose_units(w, p, threads);
   w.slice_floats = w.groups * w.group_floats;
+  choose_units(w, p, threads);
 
   w.height = (w.unit_rows - 1) * p.stride_h + (p.kh - 1) * p.dil_h + 1;
   w.width = (p.ow - 1) * p.stride_w + (p.kw - 1) * p.dil_w + 1;
-  w.in_place = w.kind == A::steps && w.taps == 1 && p.pad_h == 0 && p.pad_w == 0 && w.width <= p.iw &&
-               (p.oh - 1) * p.stride_h < p.ih;
+  w.x_in_place = w.kind == A::steps && w.taps == 1 && p.pad_h == 0 && p.pad_w == 0 && w.width <= p.iw &&
+                 (p.oh - 1) * p.stride_h < p.ih;
+  // A copy of dy pays once many tiles read it.
+  const i64 passes = w.kind == A::steps ? w.taps * ceil_div(w.channels, MR) : ceil_div(w.rows, MR);
+  w.dy_in_place = passes <= 4;
+  const i64 pixels = w.images * w.unit_rows * p.ow;
   const i64 x_pixel = w.kind == A::rows ? w.channels : lanes ? NR : round_up(MR, W);
-  w.dy_floats = w.images * w.unit_rows * p.ow * NR;
-  w.x_floats = w.in_place ? 0 : w.images * w.height * row_width(w, p) * x_pixel + NR;
-  const i64 tile = copy_a && w.kind == A::rows ? w.images * w.unit_rows * p.ow * MR : 0;
+  w.dy_floats = w.dy_in_place ? 0 : pixels * NR * w.together;
+  w.x_floats = w.x_in_place ? 0 : w.images * w.height * row_width(w, p) * x_pixel + NR;
+  const i64 tile = copy_a && w.kind == A::rows ? pixels * MR : 0;
   w.worker_floats = round_up(w.dy_floats + w.x_floats + tile, 16);
   return w;
 }
 
 // One unit: output rows [y, y + rows) of images [n, n + images), and the task's place in the channels.
 struct Unit {
-  i64 n, images, y, rows, group, panel;
+  i64 n, images, y, rows, group, first, last;  // panels [first, last)
+  const float* dy;                             // (pixels,oc) from the first panel on
 };
 
-// out(pixel,width) = one panel of dy; its column sums are added to `sums` if there are any.
-void copy_dy(const Plan& w, const Args& p, const Unit& u, float* out, float* sums) {
-  const i64 columns = min<i64>(NR, w.outputs - u.panel * NR), pixels = u.rows * p.ow;
-  const i64 width = columns > W ? NR : W;
-  for (i64 v = 0; v < width; v += W) {
-    const int left = static_cast<int>(columns - v);
-    vf sum{};
-    for (i64 i = 0; i < u.images; i++) {
-      const float* dy = p.dy + ((u.n + i) * p.oh + u.y) * p.ow * p.oc + u.group * w.outputs + u.panel * NR + v;
-      float* to = out + i * pixels * width + v;
-      for (i64 j = 0; j < pixels; j++) {
-        vf value = left >= W ? load(dy + j * p.oc) : load_first(dy + j * p.oc, left);
-        store(to + j * width, value);
-        sum += value;
-      }
+// sums(columns) += Σ x(pixels,columns)
+void add_columns(float* sums, const float* x, i64 row_stride, i64 pixels, i64 columns) {
+  for (i64 v = 0; v < columns; v += W) {
+    vf even{}, odd{};
+    for (i64 i = 0; i + 1 < pixels; i += 2) {
+      even += load(x + i * row_stride + v);
+      odd += load(x + (i + 1) * row_stride + v);
     }
-    if (sums) store(sums + v, load(sums + v) + sum);
+    if (pixels % 2) even += load(x + (pixels - 1) * row_stride + v);
+    store(sums + v, load(sums + v) + (even + odd));
+  }
+}
+
+// Runs one tile of rows against every panel of the task; t.c is where its sums begin in the first.
+template <A kind>
+void run_panels(const Plan& w, const Args& p, const Unit& u, i64 row, i64 rows, const float* dy_copy, Tile t) {
+  float* c = t.c;
+  const i64 pixels = u.images * u.rows * p.ow;
+  i64 c_offset[MR];
+  t.c_offset = c_offset;
+  for (i64 panel = u.first; panel < u.last; panel++) {
+    const i64 width = w.outputs - panel * NR > W ? NR : W, nth = panel - u.first;
+    for (i64 m = 0; m < rows; m++) c_offset[m] = m * width;
+    t.columns = static_cast<int>(width);
+    t.b = w.dy_in_place ? u.dy + nth * NR : dy_copy + nth * pixels * NR;
+    t.b_step = w.dy_in_place ? p.oc : width;
+    t.c = c + nth * w.rows * NR + row * width;
+    run_tile<kind>(static_cast<int>(rows), t);
   }
 }
 
@@ -125,12 +142,11 @@ void copy_planes(const Plan& w, const Args& p, const Unit& u, float* out, i64 fi
 }
 
 // Few channels: (tap, channel) pairs down the tiles.
-void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i64* delta) {
+void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
   const i64 row = row_width(w, p), image = w.height * row, plane = w.images * image;
   copy_planes(w, p, u, x, u.group * w.channels);
   for (i64 i = 0; i < t.taps; i++) delta[i] = i / u.rows * image + i % u.rows * p.stride_h * row;
   const i64 tiles = ceil_div(w.rows, MR);
-  float* c = t.c;
   i64 offset[MR];
   for (i64 i = 0; i < tiles; i++) {
     const i64 begin = w.rows * i / tiles, rows = w.rows * (i + 1) / tiles - begin;
@@ -141,9 +157,8 @@ void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i64
                   shift / p.stride_w;
     }
     t.a = x, t.a_offset = offset, t.delta = delta;
-    t.c = c + begin * t.b_step;
     if (!copy_a) {
-      run_tile<A::rows>(static_cast<int>(rows), t);
+      run_panels<A::rows>(w, p, u, begin, rows, dy, t);
       continue;
     }
     float* steps = x + w.x_floats;
@@ -151,36 +166,33 @@ void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i64
     const i64 zero = 0;
     Tile packed = t;
     packed.a = steps, packed.a_step = rows, packed.delta = &zero, packed.taps = 1, packed.run = t.taps * t.run;
-    run_tile<A::steps>(static_cast<int>(rows), packed);
+    run_panels<A::steps>(w, p, u, begin, rows, dy, packed);
   }
 }
 
 // Channels down the tiles, tap after tap.
-void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i64* delta) {
+void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
   const i64 tiles = ceil_div(w.channels, MR);
-  float* c = t.c;
   for (i64 i = 0; i < tiles; i++) {
     const i64 begin = w.channels * i / tiles, rows = w.channels * (i + 1) / tiles - begin;
-    const i64 first = u.group * w.channels + begin, pixel = w.in_place ? p.ic : round_up(rows, W);
-    const i64 row = (w.in_place ? p.iw : w.width) * pixel, image = (w.in_place ? p.ih : w.height) * row;
-    if (!w.in_place) copy_channels(w, p, u, x, first, pixel);
-    const float* a = w.in_place ? p.x + u.n * image + u.y * p.stride_h * row + first : x;
+    const i64 first = u.group * w.channels + begin, pixel = w.x_in_place ? p.ic : round_up(rows, W);
+    const i64 row = (w.x_in_place ? p.iw : w.width) * pixel, image = (w.x_in_place ? p.ih : w.height) * row;
+    if (!w.x_in_place) copy_channels(w, p, u, x, first, pixel);
+    const float* a = w.x_in_place ? p.x + u.n * image + u.y * p.stride_h * row + first : x;
     for (i64 j = 0; j < t.taps; j++) delta[j] = j / u.rows * image + j % u.rows * p.stride_h * row;
     t.delta = delta, t.a_step = p.stride_w * pixel;
     for (i64 tap = 0; tap < w.taps; tap++) {
       t.a = a + tap / p.kw * p.dil_h * row + tap % p.kw * p.dil_w * pixel;
-      t.c = c + (tap * w.channels + begin) * t.b_step;
-      run_tile<A::steps>(static_cast<int>(rows), t);
+      run_panels<A::steps>(w, p, u, tap * w.channels + begin, rows, dy, t);
     }
   }
 }
 
 // Depthwise: taps down the tiles, a panel of channels across.
-void add_lanes(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i64* delta) {
-  const i64 pixel = t.b_step, row = w.width * pixel, image = w.height * row, tiles = ceil_div(w.taps, MR);
-  copy_channels(w, p, u, x, u.panel * NR, pixel);
+void add_lanes(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
+  const i64 pixel = w.outputs - u.first * NR > W ? NR : W, row = w.width * pixel, image = w.height * row, tiles = ceil_div(w.taps, MR);
+  copy_channels(w, p, u, x, u.first * NR, pixel);
   for (i64 j = 0; j < t.taps; j++) delta[j] = j / u.rows * image + j % u.rows * p.stride_h * row;
-  float* c = t.c;
   i64 offset[MR];
   t.a = x, t.a_offset = offset, t.a_step = p.stride_w * pixel, t.delta = delta;
   for (i64 i = 0; i < tiles; i++) {
@@ -189,35 +201,33 @@ void add_lanes(const Plan& w, const Args& p, const Unit& u, Tile t, float* x, i6
       const i64 tap = begin + m;
       offset[m] = (tap / p.kw * p.dil_h * w.width + tap % p.kw * p.dil_w) * pixel;
     }
-    t.c = c + begin * t.b_step;
-    run_tile<A::lanes>(static_cast<int>(rows), t);
+    run_panels<A::lanes>(w, p, u, begin, rows, dy, t);
   }
 }
 
-// Task: the sums of one panel over one slice.
+// Task: the sums of some panels over one slice.
 void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
-  const i64 slice = task % w.slices, panel = task / w.slices % w.panels, group = task / w.slices / w.panels;
-  const i64 columns = min<i64>(NR, w.outputs - panel * NR), width = columns > W ? NR : W;
+  const i64 slice = task % w.slices, nth = task / w.slices % w.panel_groups, group = task / w.slices / w.panel_groups;
+  const i64 panel = nth * w.together, end = min(panel + w.together, w.panels);
+  const i64 columns = min(end * NR, w.outputs) - panel * NR, first_output = group * w.outputs + panel * NR;
   float* bias = p.dbias ? w.bias_sums + (slice * w.groups + group) * round_up(w.outputs, W) + panel * NR : nullptr;
-  if (bias) clear(bias, width);
+  if (bias) clear(bias, round_up(columns, W));
   float *dy = memory, *x = memory + w.dy_floats;
   i64* delta = reinterpret_cast<i64*>(memory + w.worker_floats);
-  i64 c_offset[MR];
-  for (int m = 0; m < MR; m++) c_offset[m] = m * width;
   const i64 first = w.units * slice / w.slices, last = w.units * (slice + 1) / w.slices;
   for (i64 unit = first; unit < last; unit++) {
     const i64 y = unit % w.across_y * w.unit_rows, n = unit / w.across_y * w.images;
-    const Unit u{n, min(w.images, p.n - n), y, min(w.unit_rows, p.oh - y), group, panel};
-    copy_dy(w, p, u, dy, bias);
+    Unit u{n, min(w.images, p.n - n), y, min(w.unit_rows, p.oh - y), group, panel, end, nullptr};
+    u.dy = p.dy + (n * p.oh + y) * p.ow * p.oc + first_output;
+    const i64 pixels = u.images * u.rows * p.ow;  // contiguous: several images come with all their rows
+    if (p.dw && !w.dy_in_place) pack_panels(dy, u.dy, p.oc, 1, pixels, columns);
+    if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);
     if (!p.dw) continue;
     Tile t{};
     t.taps = u.images * u.rows, t.run = p.ow;
-    t.b = dy, t.b_step = width;
     t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
-    t.c_offset = c_offset;
-    t.columns = static_cast<int>(width);
     t.accumulate = unit > first;
-    (w.kind == A::rows ? add_rows : w.kind == A::steps ? add_steps : add_lanes)(w, p, u, t, x, delta);
+    (w.kind == A::rows ? add_rows : w.kind == A::steps ? add_steps : add_lanes)(w, p, u, t, dy, x, delta);
   }
 }
 
@@ -269,7 +279,7 @@ void conv2d_backward_weights(const Args& p, Context& context) {
   w.bias_sums = p.dbias ? scratch<float>(context, w.slices * w.groups * round_up(w.outputs, W)) : nullptr;
   if (!w.memory || (p.dw && !w.sums) || (p.dbias && !w.bias_sums)) return;
 
-  const i64 tasks = w.groups * w.panels * w.slices, writes = w.groups * w.panels * ceil_div(w.channels, block_channels);
+  const i64 tasks = w.groups * w.panel_groups * w.slices, writes = w.groups * w.panels * ceil_div(w.channels, block_channels);
   const i64 work = pixels * max(size, i64(p.oc));
   for_tasks(context, work, tasks, [&](i64 i, int id) { sum_slice(w, p, i, w.memory + id * worker); });
   if (p.dbias) write_bias(w, p);

@@ -7,9 +7,9 @@ namespace {
 
 using Args = args::matmul<float>;
 
-constexpr i64 k_block = 256;         // rows of a packed panel of B: 32 KB with AVX-512
+constexpr i64 k_block = 384;         // rows of a packed panel of B: 48 KB with AVX-512
 constexpr i64 panels_together = 8;   // of B, packed at once: rows of B are read in longer pieces
-constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill half of L2
+constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill most of L2
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
 struct Plan {

@@ -109,7 +109,7 @@ inline void pack_panels(float* out, const float* x, i64 row_stride, i64 col_stri
 // out(k,m) = x[offset[m] + k]: contiguous rows, copied to the order of A::steps
 inline void pack_rows(float* out, const float* x, const i64* offset, i64 m, i64 k) {
   i64 k0 = 0;
-  if (m == W)
+  if (W <= MR && m == W)
     for (; k0 + W <= k; k0 += W) {
       vf r[W];
       QUERN_UNROLL

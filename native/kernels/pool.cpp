@@ -5,6 +5,9 @@
 namespace quern::QUERN_ISA {
 namespace {
 
+using Forward = args::max_pool2d<float>;
+using Backward = args::max_pool2d_backward<float>;
+
 // Taps [begin, end) of a window that begins at `origin` and lies within [0, size).
 struct Taps {
   i64 begin, end;
@@ -14,8 +17,7 @@ QUERN_INLINE Taps taps_inside(i64 origin, i64 taps, i64 dilation, i64 size) {
   return {min(begin, taps), max(min(begin, taps), min(taps, ceil_div(size - origin, dilation)))};
 }
 
-template <class Pool>
-QUERN_INLINE void store_index(const Pool& p, i64 at, vi index, int n) {
+QUERN_INLINE void store_index(const Forward& p, i64 at, vi index, int n) {
   if (p.index8) return store_bytes(p.index8 + at, index, n);
   if (n == W) return store(p.index32 + at, index);
   for (int i = 0; i < n; i++) p.index32[at + i] = index[i];
@@ -28,120 +30,174 @@ QUERN_INLINE void store_lanes(float* p, vf v, int n) {
     store_first(p, v, n);
 }
 
-// Takes x where it is larger, or NaN, and best is not NaN already.
-QUERN_INLINE void keep_larger(vf& best, vi& index, vf x, i32 tap) {
-  const vi wins = ((x > best) | (x != x)) & (best == best);
-  best = select(wins, x, best);
-  index = wins ? set1(tap) : index;
+// What a window has given so far. A NaN wins and stays: rare, so it is only noted, and the window done again with care.
+struct Best {
+  vf value;
+  vi index, nan;
+};
+QUERN_INLINE void keep_larger(Best& best, vf x, i32 tap, bool careful) {
+  vi wins = x > best.value;
+  if (careful) wins = (wins | (x != x)) & (best.value == best.value);
+  best.value = select(wins, x, best.value);
+  best.index = wins ? set1(tap) : best.index;
+  best.nan |= x != x;
 }
 
-QUERN_INLINE void finish_window(const args::max_pool2d<float>& p, i64 at, vf best, vi index, int n) {
+QUERN_INLINE void finish_window(const Forward& p, i64 at, vf value, vi index, int n) {
   if (p.relu) {
-    const vi dead = best <= 0.f;
-    best = select(dead, vf{}, best);
+    const vi dead = value <= 0.f;
+    value = select(dead, vf{}, value);
     index |= dead;  // -1
   }
-  store_lanes(p.y + at, best, n);
+  store_lanes(p.y + at, value, n);
   store_index(p, at, index, n);
 }
 
 // One output pixel, any window: x points to tap (0,0), which need not exist.
-QUERN_INLINE void pool_window(const args::max_pool2d<float>& p, const float* x, i64 at, Taps rows, Taps columns) {
+QUERN_INLINE void pool_window(const Forward& p, const float* x, i64 at, Taps rows, Taps columns) {
   const i64 row_stride = static_cast<i64>(p.dil_h) * p.iw * p.c, column_stride = static_cast<i64>(p.dil_w) * p.c;
   const bool empty = rows.begin >= rows.end || columns.begin >= columns.end;
-  for (i64 c = 0; c < p.c; c += W) {
-    vf best = set1(-infinity);
-    vi index = set1(empty ? -1 : static_cast<i32>(rows.begin * p.kw + columns.begin));
+  const i32 first = empty ? -1 : static_cast<i32>(rows.begin * p.kw + columns.begin);
+  const auto scan = [&](i64 c, bool careful) {
+    Best best{set1(-infinity), set1(first), vi{}};
     for (i64 r = rows.begin; r < rows.end; r++)
       for (i64 s = columns.begin; s < columns.end; s++)
-        keep_larger(best, index, load(x + r * row_stride + s * column_stride + c), static_cast<i32>(r * p.kw + s));
-    finish_window(p, at + c, best, index, static_cast<int>(min<i64>(W, p.c - c)));
+        keep_larger(best, load(x + r * row_stride + s * column_stride + c), static_cast<i32>(r * p.kw + s), careful);
+    return best;
+  };
+  for (i64 c = 0; c < p.c; c += W) {
+    Best best = scan(c, false);
+    if (any(best.nan)) best = scan(c, true);
+    finish_window(p, at + c, best.value, best.index, static_cast<int>(min<i64>(W, p.c - c)));
   }
 }
 
-// One output pixel of 2x2 taps, all inside.
-QUERN_INLINE void pool_2x2(const args::max_pool2d<float>& p, const float* x, i64 at) {
+// One output pixel of 2x2 taps, all inside: the winner of each row, then of both.
+QUERN_INLINE void pool_2x2(const Forward& p, const float* x, i64 at) {
   const i64 row_stride = static_cast<i64>(p.iw) * p.c;
   for (i64 c = 0; c < p.c; c += W) {
-    vf best = load(x + c);
-    vi index{};
-    keep_larger(best, index, load(x + p.c + c), 1);
-    keep_larger(best, index, load(x + row_stride + c), 2);
-    keep_larger(best, index, load(x + row_stride + p.c + c), 3);
-    finish_window(p, at + c, best, index, static_cast<int>(min<i64>(W, p.c - c)));
+    const vf v0 = load(x + c), v1 = load(x + p.c + c), v2 = load(x + row_stride + c), v3 = load(x + row_stride + p.c + c);
+    const vi right = v1 > v0, right_below = v3 > v2;
+    const vf above = select(right, v1, v0), below = select(right_below, v3, v2);
+    const vi lower = below > above;
+    vi index = lower ? 2 - right_below : -right;  // a mask that is set is -1
+    vf value = select(lower, below, above);
+    if (any((v0 != v0) | (v1 != v1) | (v2 != v2) | (v3 != v3))) {
+      Best best{v0, vi{}, vi{}};
+      keep_larger(best, v1, 1, true);
+      keep_larger(best, v2, 2, true);
+      keep_larger(best, v3, 3, true);
+      value = best.value;
+      index = best.index;
+    }
+    finish_window(p, at + c, value, index, static_cast<int>(min<i64>(W, p.c - c)));
   }
 }
 
-using Backward = args::max_pool2d_backward<float>;
+// One row of y. The arguments come by value: stores through pointers of bytes or vectors may change anything else.
+void pool_row(Forward p, i64 row) {
+  const i64 image = row / p.oh, top = row % p.oh * p.stride_h - p.pad_h;
+  const float* x = p.x + (image * p.ih + top) * p.iw * p.c;
+  const Taps rows = taps_inside(top, p.kh, p.dil_h, p.ih);
+  const bool dense_2x2 = p.kh == 2 && p.kw == 2 && p.dil_h == 1 && p.dil_w == 1 && rows.end - rows.begin == 2;
+  for (i64 ow = 0; ow < p.ow; ow++) {
+    const i64 left = ow * p.stride_w - p.pad_w, at = (row * p.ow + ow) * p.c;
+    if (dense_2x2 && left >= 0 && left + 2 <= p.iw)
+      pool_2x2(p, x + left * p.c, at);
+    else
+      pool_window(p, x + left * p.c, at, rows, taps_inside(left, p.kw, p.dil_w, p.iw));
+  }
+}
 
 QUERN_INLINE vi load_index(const Backward& p, i64 at) {
   return p.index8 ? load_bytes(p.index8 + at) : load(p.index32 + at);
 }
 
+// Writes a window of KH·KW taps (0: as the arguments say): dy where the maximum was, 0 elsewhere.
+template <int KH, int KW>
+QUERN_INLINE void scatter_window(const Backward& p, float* dx, i64 at, Taps rows, Taps columns) {
+  const i64 row_stride = static_cast<i64>(p.iw) * p.c, kw = KW ? KW : p.kw;
+  if (KH) rows = {0, KH}, columns = {0, KW};
+  for (i64 c = 0; c < p.c; c += W) {
+    const vf dy = load(p.dy + at + c);
+    const vi index = load_index(p, at + c);
+    const int n = static_cast<int>(min<i64>(W, p.c - c));
+    for (i64 r = rows.begin; r < rows.end; r++)
+      for (i64 s = columns.begin; s < columns.end; s++)
+        store_lanes(dx + r * row_stride + s * p.c + c, select(index == static_cast<i32>(r * kw + s), dy, vf{}), n);
+  }
+}
+
 // Windows that do not overlap: row oh of y owns the input rows from its origin to the next one's, and writes them once.
-void scatter_row(const Backward& p, i64 image, i64 oh) {
+void scatter_row(Backward p, i64 image, i64 oh) {
   const i64 origin = oh * p.stride_h - p.pad_h, row = static_cast<i64>(p.iw) * p.c;
   const i64 first = oh == 0 ? 0 : max<i64>(0, origin);
   const i64 last = oh == p.oh - 1 ? p.ih : min<i64>(p.ih, origin + p.stride_h);
   float* dx = p.dx + image * p.ih * row;
-  const bool tiled = p.stride_h == p.kh && p.stride_w == p.kw && p.pad_h == 0 && p.pad_w == 0;
-  const bool covered = tiled && p.ow * p.kw == p.iw && last - first == p.kh;
-  if (!covered && last > first) __builtin_memset(dx + first * row, 0, (last - first) * row * sizeof(float));
   const Taps rows = taps_inside(origin, p.kh, 1, p.ih);
+  const bool covered = last - first == rows.end - rows.begin && p.stride_w == p.kw && p.pad_w == 0 && p.ow * p.kw == p.iw;
+  if (!covered && last > first) __builtin_memset(dx + first * row, 0, (last - first) * row * sizeof(float));
   for (i64 ow = 0; ow < p.ow; ow++) {
     const i64 left = ow * p.stride_w - p.pad_w, at = ((image * p.oh + oh) * p.ow + ow) * p.c;
     const Taps columns = taps_inside(left, p.kw, 1, p.iw);
-    for (i64 c = 0; c < p.c; c += W) {
-      const vf dy = load(p.dy + at + c);
-      const vi index = load_index(p, at + c);
-      const int n = static_cast<int>(min<i64>(W, p.c - c));
-      for (i64 r = rows.begin; r < rows.end; r++)
-        for (i64 s = columns.begin; s < columns.end; s++)
-          store_lanes(dx + (origin + r) * row + (left + s) * p.c + c,
-                      select(index == static_cast<i32>(r * p.kw + s), dy, vf{}), n);
-    }
+    float* window = dx + origin * row + left * p.c;
+    if (p.kh == 2 && p.kw == 2 && rows.end - rows.begin == 2 && columns.end - columns.begin == 2)
+      scatter_window<2, 2>(p, window, at, rows, columns);
+    else
+      scatter_window<0, 0>(p, window, at, rows, columns);
   }
 }
 
-// Any windows: each input pixel gathers from those that cover it.
-void gather_row(const Backward& p, i64 image, i64 ih) {
-  for (i64 iw = 0; iw < p.iw; iw++)
-    for (i64 c = 0; c < p.c; c += W) {
-      vf total{};
-      for (i64 r = 0; r < p.kh; r++) {
-        const i64 h = ih + p.pad_h - r * p.dil_h;
-        if (h < 0 || h % p.stride_h != 0 || h / p.stride_h >= p.oh) continue;
-        for (i64 s = 0; s < p.kw; s++) {
-          const i64 w = iw + p.pad_w - s * p.dil_w;
-          if (w < 0 || w % p.stride_w != 0 || w / p.stride_w >= p.ow) continue;
-          const i64 at = ((image * p.oh + h / p.stride_h) * p.ow + w / p.stride_w) * p.c + c;
-          total += select(load_index(p, at) == static_cast<i32>(r * p.kw + s), load(p.dy + at), vf{});
+// An input pixel is tap number `tap` of the window whose channels begin at `at`.
+struct Cover {
+  i64 at;
+  i32 tap;
+};
+
+// dx(c) of one input pixel from the windows that cover it, or `more` of those.
+QUERN_INLINE void gather_pixel(const Backward& p, float* dx, const Cover* covers, int count, bool more) {
+  for (i64 c = 0; c < p.c; c += W) {
+    vf total = more ? load(dx + c) : vf{};
+    for (int i = 0; i < count; i++)
+      total += select(load_index(p, covers[i].at + c) == covers[i].tap, load(p.dy + covers[i].at + c), vf{});
+    store_lanes(dx + c, total, static_cast<int>(min<i64>(W, p.c - c)));
+  }
+}
+
+// Any windows: each input pixel gathers.
+void gather_row(Backward p, i64 image, i64 ih) {
+  constexpr int most = 64;
+  Cover covers[most];
+  for (i64 iw = 0; iw < p.iw; iw++) {
+    float* dx = p.dx + ((image * p.ih + ih) * p.iw + iw) * p.c;
+    int count = 0;
+    bool more = false;
+    for (i64 r = 0; r < p.kh; r++) {
+      const i64 h = ih + p.pad_h - r * p.dil_h;
+      if (h < 0 || h % p.stride_h != 0 || h / p.stride_h >= p.oh) continue;
+      for (i64 s = 0; s < p.kw; s++) {
+        const i64 w = iw + p.pad_w - s * p.dil_w;
+        if (w < 0 || w % p.stride_w != 0 || w / p.stride_w >= p.ow) continue;
+        if (count == most) {
+          gather_pixel(p, dx, covers, count, more);
+          more = true;
+          count = 0;
         }
+        const i64 window = (image * p.oh + h / p.stride_h) * p.ow + w / p.stride_w;
+        covers[count++] = {window * p.c, static_cast<i32>(r * p.kw + s)};
       }
-      store_lanes(p.dx + ((image * p.ih + ih) * p.iw + iw) * p.c + c, total, static_cast<int>(min<i64>(W, p.c - c)));
     }
+    gather_pixel(p, dx, covers, count, more);
+  }
 }
 
 }  // namespace
 
-void max_pool2d(const args::max_pool2d<float>& p, Context& context) {
+void max_pool2d(const Forward& p, Context& context) {
   const i64 row = static_cast<i64>(p.iw) * p.c, work = static_cast<i64>(p.n) * p.ih * row;
   const i64 rows = static_cast<i64>(p.n) * p.oh, block = max<i64>(1, chunk / max<i64>(1, row * p.stride_h));
-  const bool dense_2x2 = p.kh == 2 && p.kw == 2 && p.dil_h == 1 && p.dil_w == 1;
   parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int) {
-    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) {
-      const i64 image = i / p.oh, top = i % p.oh * p.stride_h - p.pad_h;
-      const Taps taps = taps_inside(top, p.kh, p.dil_h, p.ih);
-      for (i64 ow = 0; ow < p.ow; ow++) {
-        const i64 left = ow * p.stride_w - p.pad_w, at = (i * p.ow + ow) * p.c;
-        const float* x = p.x + (image * p.ih + top) * row + left * p.c;
-        const Taps columns = taps_inside(left, p.kw, p.dil_w, p.iw);
-        if (dense_2x2 && taps.end - taps.begin == 2 && columns.end - columns.begin == 2)
-          pool_2x2(p, x, at);
-        else
-          pool_window(p, x, at, taps, columns);
-      }
-    }
+    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) pool_row(p, i);
   });
 }
 
@@ -151,7 +207,7 @@ void max_pool2d_backward(const Backward& p, Context& context) {
   const i64 work = static_cast<i64>(p.n) * p.ih * p.iw * p.c, block = max<i64>(1, chunk * rows / max<i64>(1, work));
   parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int) {
     for (i64 i = task * block; i < min(rows, (task + 1) * block); i++)
-      apart ? scatter_row(p, i / per_image, i % per_image) : gather_row(p, i / per_image, i % per_image);
+      (apart ? scatter_row : gather_row)(p, i / per_image, i % per_image);
   });
 }
 

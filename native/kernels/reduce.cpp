@@ -14,21 +14,27 @@ struct Sum {
   static constexpr float identity = 0;
   QUERN_INLINE static vf step(vf total, vf x) { return total + x; }
   static double merge(double a, double b) { return a + b; }
+  QUERN_INLINE static float lanes(vf v) { return sum_lanes(v); }
 };
 struct Prod {
   static constexpr float identity = 1;
   QUERN_INLINE static vf step(vf total, vf x) { return total * x; }
   static double merge(double a, double b) { return a * b; }
+  QUERN_INLINE static float lanes(vf v) {
+    return fold(v, [](auto a, auto b) { return a * b; });
+  }
 };
 struct Max {
   static constexpr float identity = -infinity;
   QUERN_INLINE static vf step(vf total, vf x) { return select(x != x, x, max_or_b(x, total)); }
   static double merge(double a, double b) { return b > a || b != b ? b : a; }
+  QUERN_INLINE static float lanes(vf v) { return any(v != v) ? __builtin_nanf("") : max_lanes(v); }
 };
 struct Min {
   static constexpr float identity = infinity;
   QUERN_INLINE static vf step(vf total, vf x) { return select(x != x, x, min_or_b(x, total)); }
   static double merge(double a, double b) { return b < a || b != b ? b : a; }
+  QUERN_INLINE static float lanes(vf v) { return any(v != v) ? __builtin_nanf("") : -max_lanes(-v); }
 };
 
 // What is reduced: kept dims (out, x) and reduced dims (x), each in falling order of x's strides.
@@ -41,33 +47,33 @@ struct Plan {
   i64 slices;
 };
 
-template <class Op>
-QUERN_INLINE double fold_lanes(vf v) {
-  float lane[W];
-  store(lane, v);
-  double total = lane[0];
-  for (int i = 1; i < W; i++) total = Op::merge(total, lane[i]);
-  return total;
-}
-
 // Reduces n elements of x.
 template <class Op>
 double reduce_run(const float* x, i64 stride, i64 n) {
-  vf total[accumulators];
-  QUERN_UNROLL
-  for (vf& t : total) t = set1(Op::identity);
+  const vf identity = set1(Op::identity);
+  vf first = identity;
   i64 i = 0;
-  if (stride == 1)
-    for (; i + accumulators * W <= n; i += accumulators * W)
+  if (stride == 1 && n >= accumulators * W) {
+    vf total[accumulators];
+    QUERN_UNROLL
+    for (int k = 0; k < accumulators; k++) total[k] = load(x + k * W);
+    for (i = accumulators * W; i + accumulators * W <= n; i += accumulators * W) {
       QUERN_UNROLL
-  for (int k = 0; k < accumulators; k++) total[k] = Op::step(total[k], load(x + i + k * W));
-  for (; i + W <= n; i += W) total[0] = Op::step(total[0], stride == 1 ? load(x + i) : gather(x + i * stride, stride, W));
-  QUERN_UNROLL
-  for (int half = accumulators / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; k++) total[k] = Op::step(total[k], total[k + half]);
-  double result = fold_lanes<Op>(total[0]);
-  for (; i < n; i++) result = Op::merge(result, x[i * stride]);
-  return result;
+      for (int k = 0; k < accumulators; k++) total[k] = Op::step(total[k], load(x + i + k * W));
+    }
+    QUERN_UNROLL
+    for (int half = accumulators / 2; half > 0; half /= 2) {
+      QUERN_UNROLL
+      for (int k = 0; k < half; k++) total[k] = Op::step(total[k], total[k + half]);
+    }
+    first = total[0];
+  }
+  for (; i < n; i += W) {
+    const vi valid = lanes_below(n - i);
+    const vf v = stride == 1 ? load(x + i) : gather(x + i * stride, stride, static_cast<int>(min<i64>(W, n - i)));
+    first = Op::step(first, select(valid, v, identity));
+  }
+  return Op::lanes(first);
 }
 
 // f(offset, n) for the runs along the innermost reduced dim that make up [begin, end) of the reduced index range
@@ -197,18 +203,19 @@ void reduce_by(Plan p, Context& context) {
   if (partial) merge_slices<Op>(p, partial, context);
 }
 
-// Index of the row's first maximum of sign·x, or of its first NaN.
+// Index of the first maximum of sign·x, or of the first NaN: the first element that is the maximum or compares with nothing.
 i64 arg_max(const float* x, i64 n, i64 stride, float sign) {
   float best = sign * x[0];
-  i64 index = 0;
-  for (i64 i = 1; i < n && best == best; i++) {
-    const float value = sign * x[i * stride];
-    if (value > best || value != value) {
-      best = value;
-      index = i;
-    }
+  if (stride == 1 && n >= W) {
+    vf most = sign * load(x);
+    for (i64 i = W; i < n; i += W) most = Max::step(most, sign * load(x + min(i, n - W)));
+    best = Max::lanes(most);
+  } else {
+    for (i64 i = 1; i < n && best == best; i++) best = static_cast<float>(Max::merge(best, sign * x[i * stride]));
   }
-  return index;
+  for (i64 i = 0; i < n; i++)
+    if (sign * x[i * stride] == best || x[i * stride] != x[i * stride]) return i;
+  return 0;
 }
 
 // The same for W neighbours in the inner dim.

@@ -14,13 +14,7 @@ void for_matrix_rows(Context& context, i64 rows, i64 columns, const F& f) {
   });
 }
 
-QUERN_INLINE vi lanes_below(i64 n) {  // mask of the lanes before n
-  vi lane;
-  for (int i = 0; i < W; i++) lane[i] = i;
-  return lane < static_cast<i32>(min<i64>(n, W));
-}
-
-// f(offset, mask or null for a whole vector): the tail comes last
+// whole(c) for every whole vector of a row, then tail(c, n) for what is left of it
 template <class F, class Tail>
 QUERN_INLINE void for_columns(i64 columns, const F& whole, const Tail& tail) {
   i64 c = 0;

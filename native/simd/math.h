@@ -62,6 +62,30 @@ QUERN_INLINE vf as_float(vu v) { return reinterpret_cast<vf>(v); }
 QUERN_INLINE vu as_unsigned(vi v) { return reinterpret_cast<vu>(v); }
 QUERN_INLINE vi as_signed(vu v) { return reinterpret_cast<vi>(v); }
 
+// Whether any lane of a mask is set.
+QUERN_INLINE bool any(vi mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#elif defined(__SSE2__)
+  return _mm_movemask_ps(reinterpret_cast<__m128>(mask)) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32(reinterpret_cast<uint32x4_t>(mask)) != 0;
+#elif defined(__wasm_simd128__)
+  return wasm_v128_any_true(reinterpret_cast<v128_t>(mask));
+#else
+  for (int i = 0; i < W; i++)
+    if (mask[i]) return true;
+  return false;
+#endif
+}
+QUERN_INLINE vi lanes_below(std::int64_t n) {  // mask of the lanes before n
+  vi lane;
+  for (int i = 0; i < W; i++) lane[i] = i;
+  return lane < static_cast<std::int32_t>(n < W ? n : W);
+}
+
 constexpr float infinity = __builtin_inff();
 QUERN_INLINE vf abs(vf x) { return as_float(as_int(x) & 0x7fffffff); }
 QUERN_INLINE vf copy_sign(vf x, vf sign) { return as_float(as_int(x) | (as_int(sign) & INT32_MIN)); }
@@ -157,7 +181,7 @@ QUERN_INLINE Quarter quarter_turns(vf x) {
 template <class F>
 QUERN_INLINE vf replace_far(vf x, vf y, const F& exact) {  // the C library's answer beyond that range
   const vi far = (abs(x) > 0x1p20f) & (abs(x) < infinity);
-  if (sum_lanes(__builtin_convertvector(far, vf)) != 0)
+  if (any(far))
     for (int i = 0; i < W; i++)
       if (far[i]) y[i] = exact(x[i]);
   return y;

@@ -62,9 +62,9 @@ class WasmBackend implements Backend {
 
   constructor(module: WebAssembly.Module, isa: string) {
     this.worker = new Worker(workerUrl, { name: 'quern', execArgv: [] })
-    this.worker.unref()
     this.worker.on('message', (answer: Answer) => this.settle(answer))
     this.worker.on('error', (error) => this.fail(error))
+    this.worker.unref() // listening refers to it
     this.worker.postMessage({ type: 'open', module, isa, status: this.status })
     Atomics.wait(this.counters, ready, 0)
     if (this.counters[ready] !== 1) {

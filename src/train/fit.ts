@@ -1,5 +1,5 @@
 import { DataLoader } from '../data/loader.js'
-import { NonFiniteError } from '../errors.js'
+import { NonFiniteError, StateError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import type { GroupOptions, Optimizer } from '../optim/optimizer.js'
 import { checkInteger } from '../ops/check.js'
@@ -88,6 +88,7 @@ class Run {
       this.history.add({ epoch, step: context.globalStep, loss: context.loss, ...context.metrics })
       await this.tell('onStepEnd')
     }
+    if (samples === 0) throw new StateError('fit: expected at least one batch, got none from the loader')
     for (const [name, total] of totals) context.logs[name] = total / samples
     if (options.validation) {
       const { loss, metrics, signal } = options
