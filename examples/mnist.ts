@@ -16,13 +16,13 @@ console.log(`MNIST on ${running} (${isa}), ${used} thread${used === 1 ? '' : 's'
 if (seed !== undefined) manualSeed(seed)
 
 const root = data === undefined ? {} : { root: data }
-const train = new DataLoader(await datasets.mnist({ ...root, train: true }), { batchSize, shuffle: true })
-const test = new DataLoader(await datasets.mnist({ ...root, train: false }), { batchSize: 500 })
+const train = new DataLoader(await datasets.mnist({ ...root, normalize: true }), { batchSize, shuffle: true })
+const test = new DataLoader(await datasets.mnist({ ...root, normalize: true, train: false }), { batchSize: 500 })
 
 const model = new nn.Sequential(
   new nn.Conv2d(1, 32, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2),
   new nn.Conv2d(32, 64, 3, { padding: 1 }), new nn.ReLU(), new nn.MaxPool2d(2),
-  new nn.Flatten(), new nn.Linear(64 * 7 * 7, 128), new nn.ReLU(), new nn.Dropout(0.5), new nn.Linear(128, 10),
+  new nn.Flatten(), new nn.Linear(64 * 7 * 7, 128), new nn.ReLU(), new nn.Dropout(0.25), new nn.Linear(128, 10),
 )
 const measures = { loss: crossEntropy, metrics: { accuracy } }
 

@@ -73,16 +73,19 @@ struct Unit {
   const float* dy;                             // (pixels,oc) from the first panel on
 };
 
-// sums(columns) += Σ x(pixels,columns)
+// sums(columns) += Σ x(pixels,columns); reads on to the end of the last vector
 void add_columns(float* sums, const float* x, i64 row_stride, i64 pixels, i64 columns) {
+  constexpr int chains = 4;  // of additions, so that none waits for the one before
   for (i64 v = 0; v < columns; v += W) {
-    vf even{}, odd{};
-    for (i64 i = 0; i + 1 < pixels; i += 2) {
-      even += load(x + i * row_stride + v);
-      odd += load(x + (i + 1) * row_stride + v);
+    vf sum[chains] = {};
+    const float* from = x + v;
+    i64 i = 0;
+    for (; i + chains <= pixels; i += chains) {
+      QUERN_UNROLL
+      for (int c = 0; c < chains; c++) sum[c] += load(from + (i + c) * row_stride);
     }
-    if (pixels % 2) even += load(x + (pixels - 1) * row_stride + v);
-    store(sums + v, load(sums + v) + (even + odd));
+    for (; i < pixels; i++) sum[0] += load(from + i * row_stride);
+    store(sums + v, load(sums + v) + ((sum[0] + sum[1]) + (sum[2] + sum[3])));
   }
 }
 
@@ -221,13 +224,14 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
     u.dy = p.dy + (n * p.oh + y) * p.ow * p.oc + first_output;
     const i64 pixels = u.images * u.rows * p.ow;  // contiguous: several images come with all their rows
     if (p.dw && !w.dy_in_place) pack_panels(dy, u.dy, p.oc, 1, pixels, columns);
-    if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);
-    if (!p.dw) continue;
-    Tile t{};
-    t.taps = u.images * u.rows, t.run = p.ow;
-    t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
-    t.accumulate = unit > first;
-    (w.kind == A::rows ? add_rows : w.kind == A::steps ? add_steps : add_lanes)(w, p, u, t, dy, x, delta);
+    if (p.dw) {
+      Tile t{};
+      t.taps = u.images * u.rows, t.run = p.ow;
+      t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
+      t.accumulate = unit > first;
+      (w.kind == A::rows ? add_rows : w.kind == A::steps ? add_steps : add_lanes)(w, p, u, t, dy, x, delta);
+    }
+    if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);  // dy is in the cache by now
   }
 }
 

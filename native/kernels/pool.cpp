@@ -82,7 +82,7 @@ QUERN_INLINE void pool_2x2(const Forward& p, const float* x, i64 at) {
     const vi lower = below > above;
     vi index = lower ? 2 - right_below : -right;  // a mask that is set is -1
     vf value = select(lower, below, above);
-    if (any((v0 != v0) | (v1 != v1) | (v2 != v2) | (v3 != v3))) {
+    if (any_nan(v0, v1, v2, v3)) {
       Best best{v0, vi{}, vi{}};
       keep_larger(best, v1, 1, true);
       keep_larger(best, v2, 2, true);
@@ -148,46 +148,40 @@ void scatter_row(Backward p, i64 image, i64 oh) {
   }
 }
 
-// An input pixel is tap number `tap` of the window whose channels begin at `at`.
-struct Cover {
-  i64 at;
-  i32 tap;
-};
-
-// dx(c) of one input pixel from the windows that cover it, or `more` of those.
-QUERN_INLINE void gather_pixel(const Backward& p, float* dx, const Cover* covers, int count, bool more) {
+// dx(c) of one input pixel += dy of a window that has it as tap number `tap`, where that is the maximum
+QUERN_INLINE void add_window(const Backward& p, float* dx, i64 at, i32 tap) {
   for (i64 c = 0; c < p.c; c += W) {
-    vf total = more ? load(dx + c) : vf{};
-    for (int i = 0; i < count; i++)
-      total += select(load_index(p, covers[i].at + c) == covers[i].tap, load(p.dy + covers[i].at + c), vf{});
-    store_lanes(dx + c, total, static_cast<int>(min<i64>(W, p.c - c)));
+    const vf dy = select(load_index(p, at + c) == tap, load(p.dy + at + c), vf{});
+    store_lanes(dx + c, load(dx + c) + dy, static_cast<int>(min<i64>(W, p.c - c)));
   }
 }
 
+// The windows of one dim that cover input position i: from `first` to `last`, those whose tap falls on it.
+struct Windows {
+  i32 first, last;
+};
+QUERN_INLINE Windows windows_over(i32 i, i32 pad, i32 taps, i32 dilation, i32 stride, i32 count) {
+  const i32 reach = i + pad - (taps - 1) * dilation;
+  return {reach > 0 ? (reach + stride - 1) / stride : 0, min((i + pad) / stride, count - 1)};
+}
+
 // Any windows: each input pixel gathers.
-void gather_row(Backward p, i64 image, i64 ih) {
-  constexpr int most = 64;
-  Cover covers[most];
-  for (i64 iw = 0; iw < p.iw; iw++) {
-    float* dx = p.dx + ((image * p.ih + ih) * p.iw + iw) * p.c;
-    int count = 0;
-    bool more = false;
-    for (i64 r = 0; r < p.kh; r++) {
-      const i64 h = ih + p.pad_h - r * p.dil_h;
-      if (h < 0 || h % p.stride_h != 0 || h / p.stride_h >= p.oh) continue;
-      for (i64 s = 0; s < p.kw; s++) {
-        const i64 w = iw + p.pad_w - s * p.dil_w;
-        if (w < 0 || w % p.stride_w != 0 || w / p.stride_w >= p.ow) continue;
-        if (count == most) {
-          gather_pixel(p, dx, covers, count, more);
-          more = true;
-          count = 0;
-        }
-        const i64 window = (image * p.oh + h / p.stride_h) * p.ow + w / p.stride_w;
-        covers[count++] = {window * p.c, static_cast<i32>(r * p.kw + s)};
+void gather_row(Backward p, i64 image, i64 row) {
+  const i32 ih = static_cast<i32>(row);
+  float* dx = p.dx + (image * p.ih + ih) * p.iw * p.c;
+  __builtin_memset(dx, 0, static_cast<i64>(p.iw) * p.c * sizeof(float));
+  const Windows rows = windows_over(ih, p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
+  for (i32 iw = 0; iw < p.iw; iw++, dx += p.c) {
+    const Windows columns = windows_over(iw, p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow);
+    for (i32 oh = rows.last; oh >= rows.first; oh--) {  // backwards: in the order of taps
+      const i32 down = ih + p.pad_h - oh * p.stride_h;
+      if (p.dil_h != 1 && down % p.dil_h != 0) continue;
+      for (i32 ow = columns.last; ow >= columns.first; ow--) {
+        const i32 right = iw + p.pad_w - ow * p.stride_w;
+        if (p.dil_w != 1 && right % p.dil_w != 0) continue;
+        add_window(p, dx, ((image * p.oh + oh) * p.ow + ow) * p.c, down / p.dil_h * p.kw + right / p.dil_w);
       }
     }
-    gather_pixel(p, dx, covers, count, more);
   }
 }
 

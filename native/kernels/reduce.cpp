@@ -80,6 +80,7 @@ double reduce_run(const float* x, i64 stride, i64 n) {
 template <class F>
 QUERN_INLINE void for_runs(const Nest<1>& reduced, i64 begin, i64 end, const F& f) {
   const i64 inner = reduced.inner(), stride = reduced.inner_stride(0);
+  if (reduced.rank == 1) return f(begin * stride, max<i64>(0, end - begin));
   Walk<1> walk(reduced, reduced.rank - 1, begin / inner);
   for (i64 i = begin; i < end; walk.next()) {
     const i64 skip = i % inner, n = min(inner - skip, end - i);
@@ -203,19 +204,32 @@ void reduce_by(Plan p, Context& context) {
   if (partial) merge_slices<Op>(p, partial, context);
 }
 
-// Index of the first maximum of sign·x, or of the first NaN: the first element that is the maximum or compares with nothing.
+// Index of the first maximum of sign·x, or of its first NaN.
 i64 arg_max(const float* x, i64 n, i64 stride, float sign) {
+  i64 index = 0;
   float best = sign * x[0];
-  if (stride == 1 && n >= W) {
-    vf most = sign * load(x);
-    for (i64 i = W; i < n; i += W) most = Max::step(most, sign * load(x + min(i, n - W)));
-    best = Max::lanes(most);
-  } else {
-    for (i64 i = 1; i < n && best == best; i++) best = static_cast<float>(Max::merge(best, sign * x[i * stride]));
+  for (i64 i = 1; i < n && best == best; i++) {
+    const float value = sign * x[i * stride];
+    if (value > best || value != value) {
+      best = value;
+      index = i;
+    }
   }
-  for (i64 i = 0; i < n; i++)
-    if (sign * x[i * stride] == best || x[i * stride] != x[i * stride]) return i;
-  return 0;
+  return index;
+}
+
+// The same for n >= W contiguous elements: find the maximum, then the first vector that has it or a NaN.
+i64 arg_max_contiguous(const float* x, i64 n, float sign) {
+  vf most = sign * load(x);
+  for (i64 i = W; i < n; i += W) most = Max::step(most, sign * load(x + min(i, n - W)));
+  const vf best = set1(Max::lanes(most));
+  i64 i = 0;
+  for (; i + W < n; i += W) {
+    const vf v = sign * load(x + i);
+    if (any((v == best) | (v != v))) break;
+  }
+  i = min(i, n - W);
+  return i + arg_max(x + i, W, 1, sign);
 }
 
 // The same for W neighbours in the inner dim.
@@ -265,6 +279,10 @@ void arg_reduce(const args::arg_reduce<float>& r, Context& context) {
       i32* out = r.out + o * r.inner;
       i64 i = 0;
       for (; i + W <= r.inner; i += W) store(out + i, arg_max_columns(x + i, r.length, r.inner, sign));
+      if (r.inner == 1 && r.length >= 4 * W) {
+        out[0] = static_cast<i32>(arg_max_contiguous(x, r.length, sign));
+        continue;
+      }
       for (; i < r.inner; i++) out[i] = static_cast<i32>(arg_max(x + i, r.length, r.inner, sign));
     }
   });

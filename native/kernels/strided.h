@@ -131,19 +131,35 @@ inline __attribute__((noinline)) void scatter(float* p, i64 stride, vf v, int n)
   for (int i = 0; i < n; i++) p[i * stride] = lane[i];
 }
 
-// W bytes as integers; of those stored the first n lanes' lowest bytes.
-typedef u8 vb __attribute__((vector_size(W)));
-typedef u8 vb_unaligned __attribute__((vector_size(W), aligned(1), may_alias));
-
+// W bytes as integers, and the lowest bytes of W integers. GCC 12 converts lane by lane without help.
 QUERN_INLINE vi load_bytes(const u8* p) {
-  return __builtin_convertvector(*reinterpret_cast<const vb_unaligned*>(p), vi);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return reinterpret_cast<vi>(_mm256_cvtepu8_epi32(_mm_loadu_si64(p)));
+#else
+  typedef u8 bytes __attribute__((vector_size(W), aligned(1), may_alias));
+  return __builtin_convertvector(*reinterpret_cast<const bytes*>(p), vi);
+#endif
 }
 QUERN_INLINE void store_bytes(u8* p, vi v, int n = W) {
-  const vb bytes = __builtin_convertvector(v, vb);
+  u8 bytes[W];
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(v)));
+#elif defined(__AVX2__)
+  const __m256i order = _mm256_set1_epi32(0x0c080400);  // in each 128-bit half
+  const __m256i packed = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), order);
+  _mm_storeu_si64(bytes, _mm_unpacklo_epi32(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1)));
+#elif defined(__SSE2__)
+  const __m128i words = _mm_packs_epi32(reinterpret_cast<__m128i>(v & 255), __m128i{});
+  _mm_storeu_si32(bytes, _mm_packus_epi16(words, words));
+#else
+  typedef u8 vb __attribute__((vector_size(W)));
+  const vb packed = __builtin_convertvector(v, vb);
+  __builtin_memcpy(bytes, &packed, W);
+#endif
   if (n == W)
-    *reinterpret_cast<vb_unaligned*>(p) = bytes;
+    __builtin_memcpy(p, bytes, W);
   else
-    for (int i = 0; i < n; i++) p[i] = bytes[i];
+    __builtin_memcpy(p, bytes, n);
 }
 
 }  // namespace quern::QUERN_ISA

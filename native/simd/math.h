@@ -80,6 +80,17 @@ QUERN_INLINE bool any(vi mask) {
   return false;
 #endif
 }
+QUERN_INLINE bool any_nan(vf a, vf b, vf c, vf d) {
+#if defined(__AVX512F__)
+  return (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q) | _mm512_cmp_ps_mask(c, d, _CMP_UNORD_Q)) != 0;
+#elif defined(__SSE2__) && !defined(__AVX2__)
+  return _mm_movemask_ps(_mm_or_ps(_mm_cmpunord_ps(a, b), _mm_cmpunord_ps(c, d))) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q), _mm256_cmp_ps(c, d, _CMP_UNORD_Q))) != 0;
+#else
+  return any((a != a) | (b != b) | (c != c) | (d != d));
+#endif
+}
 QUERN_INLINE vi lanes_below(std::int64_t n) {  // mask of the lanes before n
   vi lane;
   for (int i = 0; i < W; i++) lane[i] = i;

@@ -1,4 +1,4 @@
-import { accuracy, evaluate, fit, predict } from 'quern/train'
+import { accuracy, evaluate, fit, type Loss, predict } from 'quern/train'
 import { crossEntropy, manualSeed, mseLoss, nn, NonFiniteError, optim, randn, type Tensor, tensor } from 'quern'
 import { expect, test } from 'vitest'
 
@@ -101,7 +101,7 @@ test('a loss that is not finite names the step and the layer, and changes nothin
 test('NaN in the batch, in a parameter or from the loss is told apart', async () => {
   const bad = batches(1, 4)
   const [, y] = bad[0] as [Tensor, Tensor<'int32'>]
-  const run = (model: nn.Module, x: Tensor, loss = crossEntropy as (o: Tensor, t: never) => Tensor) =>
+  const run = (model: nn.Module, x: Tensor, loss: Loss = crossEntropy) =>
     fit(model, [[x, y]], { loss, optimizer: new optim.SGD(model.parameters()) })
   await expect(run(classifier(), randn([4, 2]).div(0))).rejects.toThrow(/the input batch holds values that are not finite/)
   const broken = classifier()
