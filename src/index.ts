@@ -1,13 +1,12 @@
 // Everything that Quern exports; the subpaths give parts of it by namespace.
 import './methods.js'
 
+export { type InitOptions, init, type RuntimeInfo, runtime, setThreads, synchronize } from './engine/runtime.js'
 export * from './errors.js'
-export { init, type InitOptions, runtime, type RuntimeInfo, setThreads, synchronize } from './engine/runtime.js'
 export * as nn from './nn/index.js'
-export * as optim from './optim/index.js'
 export {
-  backward,
   type BackwardOptions,
+  backward,
   grad,
   isGradEnabled,
   keep,
@@ -60,7 +59,7 @@ export {
 } from './ops/elementwise.js'
 export * from './ops/functional.js'
 export { matmul } from './ops/matmul.js'
-export { manualSeed, randomState, type RandomState, setRandomState } from './ops/random.js'
+export { manualSeed, type RandomState, randomState, setRandomState } from './ops/random.js'
 export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
 export {
   clone,
@@ -77,6 +76,7 @@ export {
   transpose,
   unsqueeze,
 } from './ops/view.js'
+export * as optim from './optim/index.js'
 export {
   type DType,
   type FloatDType,

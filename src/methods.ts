@@ -1,10 +1,10 @@
 // The operations as methods of Tensor: one line each, beside its type.
-import { backward, type BackwardOptions } from './ops/autograd.js'
+import { type BackwardOptions, backward } from './ops/autograd.js'
 import { to } from './ops/convert.js'
 import * as elementwise from './ops/elementwise.js'
 import { matmul } from './ops/matmul.js'
-import * as reduce from './ops/reduce.js'
 import type { ReduceOptions, VarianceOptions } from './ops/reduce.js'
+import * as reduce from './ops/reduce.js'
 import { logSoftmax, softmax } from './ops/softmax.js'
 import * as views from './ops/view.js'
 import { type DType, type FloatDType, Tensor } from './tensor.js'
@@ -86,7 +86,8 @@ type Operation = (x: Tensor<never>, ...rest: never[]) => unknown
 const { neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, relu } = elementwise
 const { add, sub, mul, div, pow, maximum, minimum, clamp, eq, ne, lt, le, gt, ge } = elementwise
 const { sum, mean, prod, max, min, variance, std, norm, logsumexp, argmax, argmin } = reduce
-const { contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow } = views
+const { contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow } =
+  views
 
 const operations = {
   ...{ neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, relu },

@@ -13,7 +13,10 @@ const files = (folder: string, ending: RegExp): string[] =>
 function imports(folder: string, ending: RegExp, pattern: RegExp): [string, string][] {
   return files(folder, ending).flatMap((file) => {
     const found = readFileSync(join(root, file), 'utf8').matchAll(pattern)
-    return [...found].map(([, path]): [string, string] => [file, relative(root, resolve(root, file, '..', path as string))])
+    return [...found].map(([, path]): [string, string] => [
+      file,
+      relative(root, resolve(root, file, '..', path as string)),
+    ])
   })
 }
 

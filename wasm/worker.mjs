@@ -17,7 +17,8 @@ let scratchBytes = 0
 
 // Messages may come before the module is ready; they wait here, in order.
 let waiting = []
-const receive = (message) => (exports ? handle(message) : message.type === 'open' ? open(message) : waiting.push(message))
+const receive = (message) =>
+  exports ? handle(message) : message.type === 'open' ? open(message) : waiting.push(message)
 
 if (typeof globalThis.WorkerGlobalScope === 'undefined') {
   const { parentPort } = await import('node:worker_threads')

@@ -26,10 +26,11 @@ i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_width(w,
 
 void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  w.together = w.kind == A::lanes ? 1 : min<i64>(w.panels, 4);
+  w.together = w.kind == A::lanes ? 1 : min<i64>(w.panels, 128 / NR);
   w.panel_groups = ceil_div(w.panels, w.together);
   // Few enough for the copies to share L2, many enough to pay for loading the sums again.
-  const i64 fit = max<i64>(64, min(65536 / (NR * max<i64>(2, w.together)), ceil_div(pixels, 4 * threads)));
+  const i64 most = min<i64>(1024, 65536 / (NR * w.together));
+  const i64 fit = max<i64>(64, min(most, ceil_div(pixels, 4 * threads)));
   w.images = max<i64>(1, min<i64>(fit / image_pixels, p.n));
   w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
   w.across_y = ceil_div(p.oh, w.unit_rows);

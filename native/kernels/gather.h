@@ -6,7 +6,7 @@
 namespace quern::QUERN_ISA {
 
 constexpr i64 slab_floats = 96 << 10;  // of the source that one task works on: it shares L2 with weights and output
-constexpr i64 weight_floats = 96 << 10;  // of packed weights that stay in L2 while all tiles of a slab pass by
+constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
 
 struct Gather {
   i64 images, rows, columns;  // of y
@@ -69,11 +69,16 @@ inline Slabs make_slabs(const Gather& g, int threads) {
     const i64 fit = max<i64>(1, ((slab_floats / s.row) - span) / g.step_h + 1);
     s.rows = ceil_div(g.rows, ceil_div(g.rows, fit));
   }
-  s.across_y = ceil_div(g.rows, s.rows);
-  s.across_n = ceil_div(g.images, s.images);
   s.panels = ceil_div(g.outputs, NR);
-  const i64 slabs = s.across_y * s.across_n * g.groups;
-  s.chunks = slabs >= 4 * threads || slabs % threads == 0 ? 1 : min<i64>(s.panels, ceil_div(4 * threads, slabs));
+  s.across_n = ceil_div(g.images, s.images);
+  // Too few slabs for the threads: cut small weights' images further, and large weights by panels.
+  const i64 wanted = 4 * threads, whole = s.across_n * g.groups;
+  const bool small = g.taps * g.run * g.outputs <= weight_floats;
+  if (small && whole * ceil_div(g.rows, s.rows) < wanted && whole % threads != 0)
+    s.rows = ceil_div(g.rows, min(g.rows, ceil_div(wanted, whole)));
+  s.across_y = ceil_div(g.rows, s.rows);
+  const i64 slabs = whole * s.across_y;
+  s.chunks = slabs >= wanted || slabs % threads == 0 ? 1 : min<i64>(s.panels, ceil_div(wanted, slabs));
   s.height = source_rows(g, s.rows, span);
   s.image = s.padded ? s.height * s.row : g.height * s.row;
   s.copy_floats = s.padded ? round_up(s.images * s.image + NR, 16) : 0;
@@ -125,34 +130,57 @@ inline void pad_slab(const Gather& g, const Slabs& s, float* out, i64 group, i64
     }
 }
 
-// One tile of `rows` pixels against panels [first, last).
-inline void run_panels(const Gather& g, Tile t, int rows, i64 group, i64 first, i64 last,
-                       float* tile_copy) {
-  const i64 depth = g.taps * g.run;
-  const float* weights = g.weights + group * depth * round_up(g.outputs, W);
-  const float* bias = g.bias ? g.bias + group * g.outputs : nullptr;
+// What one pass over the tiles of a slab multiplies with: panels [first, last), taps [tap, tap + taps).
+struct Pass {
+  i64 group, first, last, tap, taps;
+};
+
+// One tile of `rows` pixels; t.a and t.c are where its slab begins.
+inline void run_pass(const Gather& g, const Pass& p, Tile t, int rows, float* tile_copy) {
+  const i64 depth = g.taps * g.run, zero = 0;
+  const float* weights = g.weights + p.group * depth * round_up(g.outputs, W);
+  const float *a = t.a, *bias = g.bias && p.tap == 0 ? g.bias + p.group * g.outputs : nullptr;
   float* c = t.c;
-  const float* a = t.a;
+  t.accumulate = p.tap > 0;
+  t.relu = g.relu && p.tap + p.taps == g.taps;
+  t.delta += p.tap, t.taps = p.taps, t.run = g.run;
   if (copy_a && !g.lanes) {
-    for (i64 tap = 0; tap < g.taps; tap++)
-      pack_rows(tile_copy + tap * g.run * rows, t.a + t.delta[tap], t.a_offset, rows, g.run);
+    for (i64 i = 0; i < t.taps; i++) pack_rows(tile_copy + i * t.run * rows, a + t.delta[i], t.a_offset, rows, t.run);
+    t.a = tile_copy, t.a_step = rows, t.delta = &zero, t.run *= t.taps, t.taps = 1;
   }
-  for (i64 panel = first; panel < last; panel++) {
+  for (i64 panel = p.first; panel < p.last; panel++) {
     t.columns = static_cast<int>(min<i64>(NR, g.outputs - panel * NR));
-    t.b = weights + panel * depth * NR;
     t.b_step = t.columns > W ? NR : W;
+    t.b = weights + panel * depth * NR + p.tap * g.run * t.b_step;
     t.c = c + panel * NR;
     t.bias = bias ? bias + panel * NR : nullptr;
     if (g.lanes) {
       t.a = a + panel * NR;
       run_tile<A::lanes>(rows, t);
-    } else if (copy_a) {
-      const i64 zero = 0;
-      t.a = tile_copy, t.a_step = rows, t.delta = &zero, t.taps = 1, t.run = depth;
-      run_tile<A::steps>(rows, t);
     } else {
-      run_tile<A::rows>(rows, t);
+      run_tile<copy_a ? A::steps : A::rows>(rows, t);
     }
+  }
+}
+
+// Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
+inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
+  const i64 last = p.last, panel_floats = g.taps * g.run * NR, tiles = ceil_div(pixels, MR);
+  const bool at_once = copy_a || (last - p.first) * panel_floats <= weight_floats;
+  const i64 panels = at_once ? last - p.first : 1;
+  const i64 taps = at_once || panel_floats <= weight_floats ? g.taps : max<i64>(1, weight_floats / (g.run * NR));
+  for (; p.first < last; p.first += panels) {
+    p.last = p.first + panels;
+    p.tap = 0;
+    do {
+      p.taps = min(taps, g.taps - p.tap);
+      for (i64 i = 0; i < tiles; i++) {
+        const i64 begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
+        t.a_offset = s.a_offset + begin, t.c_offset = s.c_offset + begin;
+        run_pass(g, p, t, static_cast<int>(end - begin), tile_copy);
+      }
+      p.tap += p.taps;
+    } while (p.tap < g.taps);
   }
 }
 
@@ -169,21 +197,10 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
   } else {
     t.a = g.x + n * s.image + (y * g.step_h + s.top) * s.row + s.left * s.pixel + group * g.channels;
   }
-  t.delta = s.delta, t.taps = g.taps, t.run = g.run;
-  t.relu = g.relu;
+  t.delta = s.delta;
   t.c = g.y + n * g.y_image + y * g.y_row + group * g.outputs;
-
-  const i64 pixels = images * rows * g.columns, tiles = ceil_div(pixels, MR);
-  const i64 first = s.panels * chunk / s.chunks, last = s.panels * (chunk + 1) / s.chunks;
-  // Weights that do not fit in L2 are walked once per slab: then all tiles pass by each panel.
-  const bool tiles_inside = !copy_a && (last - first) * g.taps * g.run * NR > weight_floats;
-  const i64 together = tiles_inside ? 1 : last - first;
-  for (i64 panel = first; panel < last; panel += together)
-    for (i64 i = 0; i < tiles; i++) {
-      const i64 begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
-      t.a_offset = s.a_offset + begin, t.c_offset = s.c_offset + begin;
-      run_panels(g, t, static_cast<int>(end - begin), group, panel, panel + together, own + s.copy_floats);
-    }
+  const Pass pass{group, s.panels * chunk / s.chunks, s.panels * (chunk + 1) / s.chunks, 0, g.taps};
+  run_tiles(g, s, t, pass, images * rows * g.columns, own + s.copy_floats);
 }
 
 inline void gather_gemm(const Gather& g, Context& context) {

@@ -25,7 +25,9 @@ struct Plan {
 Plan make_plan(const Args& p, int threads) {
   Plan plan{};
   const i64 panels = ceil_div(p.n, NR);
-  plan.k_blocks = max<i64>(1, ceil_div(p.k, k_block));
+  // A few rows of A only: B is streamed, some rows of it side by side.
+  const bool stream = p.m <= 4 && p.n >= 8 * NR && p.b_col_stride == 1;
+  plan.k_blocks = max<i64>(1, ceil_div(p.k, stream ? 16 : k_block));
   plan.block_k = ceil_div(p.k, plan.k_blocks);
   plan.m_blocks = ceil_div(p.m, m_block);
   plan.n_chunks = 1;
@@ -162,15 +164,17 @@ void blocked_matmul(const Args& p, Context& context, i64 work) {
   for_tasks(context, work, tasks, task);
 }
 
+// Cuts the longer side into tasks.
 void dot_batches(const Args& p, Context& context, i64 work) {
-  const i64 tiles = ceil_div(p.n, dot_columns);
-  const i64 chunks = work < serial_work ? 1 : min<i64>(tiles, p.batch >= 4 * context.threads ? 1 : 4 * context.threads);
-  auto task = [&](i64 i, int) {
+  const bool rows = p.m > p.n;
+  const i64 length = rows ? p.m : p.n, step = rows ? dot_rows : dot_columns, tiles = ceil_div(length, step);
+  const i64 chunks = work < serial_work || p.batch >= 4 * context.threads ? 1 : min<i64>(tiles, 4 * context.threads);
+  for_tasks(context, work, p.batch * chunks, [&](i64 i, int) {
     const i64 batch = i / chunks, chunk = i % chunks;
+    const i64 begin = tiles * chunk / chunks * step, end = min(length, tiles * (chunk + 1) / chunks * step);
     dot_matmul(p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride, p.b + batch * p.b_batch_stride,
-               tiles * chunk / chunks * dot_columns, min<i64>(p.n, tiles * (chunk + 1) / chunks * dot_columns));
-  };
-  for_tasks(context, work, p.batch * chunks, task);
+               rows ? begin : 0, rows ? end : p.m, rows ? 0 : begin, rows ? p.n : end);
+  });
 }
 
 }  // namespace
@@ -179,8 +183,8 @@ void dot_batches(const Args& p, Context& context, i64 work) {
 void matmul(const Args& p, Context& context) {
   if (p.batch == 0 || p.m == 0 || p.n == 0) return;
   const i64 work = i64(p.batch) * p.m * p.n * p.k;
-  const bool dot = p.a_col_stride == 1 && p.b_row_stride == 1 && p.b_col_stride != 1;
-  if (dot && p.m <= 128)
+  const bool dot = p.a_col_stride == 1 && p.b_row_stride == 1 && (p.b_col_stride != 1 || p.n == 1);
+  if (dot && (p.m <= 128 || p.n <= 4))
     dot_batches(p, context, work);
   else
     blocked_matmul(p, context, work);

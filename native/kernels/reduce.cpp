@@ -68,6 +68,7 @@ double reduce_run(const float* x, i64 stride, i64 n) {
     }
     first = total[0];
   }
+  for (; stride == 1 && i + W <= n; i += W) first = Op::step(first, load(x + i));
   for (; i < n; i += W) {
     const vi valid = lanes_below(n - i);
     const vf v = stride == 1 ? load(x + i) : gather(x + i * stride, stride, static_cast<int>(min<i64>(W, n - i)));

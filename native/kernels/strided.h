@@ -133,8 +133,14 @@ inline __attribute__((noinline)) void scatter(float* p, i64 stride, vf v, int n)
 
 // W bytes as integers, and the lowest bytes of W integers. GCC 12 converts lane by lane without help.
 QUERN_INLINE vi load_bytes(const u8* p) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return reinterpret_cast<vi>(_mm512_maskz_cvtepu8_epi32(0xffff, bytes));
+#elif defined(__AVX2__)
   return reinterpret_cast<vi>(_mm256_cvtepu8_epi32(_mm_loadu_si64(p)));
+#elif defined(__SSE2__)
+  const __m128i words = _mm_unpacklo_epi8(_mm_loadu_si32(p), __m128i{});
+  return reinterpret_cast<vi>(_mm_unpacklo_epi16(words, __m128i{}));
 #else
   typedef u8 bytes __attribute__((vector_size(W), aligned(1), may_alias));
   return __builtin_convertvector(*reinterpret_cast<const bytes*>(p), vi);

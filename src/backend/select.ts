@@ -20,7 +20,9 @@ export function openBackend(asked: string, options: BackendOptions): Backend {
     const backend = openWasm({ ...options, isa: '' })
     if (!told) {
       told = true
-      console.warn('quern: no native build here, running on WebAssembly (slower); `npx quern doctor` tells why and what to do')
+      console.warn(
+        'quern: no native build here, running on WebAssembly (slower); `npx quern doctor` tells why and what to do',
+      )
     }
     return backend
   }

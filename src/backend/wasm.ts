@@ -69,7 +69,9 @@ class WasmBackend implements Backend {
     Atomics.wait(this.counters, ready, 0)
     if (this.counters[ready] !== 1) {
       void this.worker.terminate()
-      throw new BackendError(`init: expected QUERN_ISA to be wasm or reference on the WASM backend, got ${JSON.stringify(isa)}`)
+      throw new BackendError(
+        `init: expected QUERN_ISA to be wasm or reference on the WASM backend, got ${JSON.stringify(isa)}`,
+      )
     }
     this.isa = isa || 'wasm'
   }
@@ -155,4 +157,5 @@ class WasmBackend implements Backend {
   }
 }
 
-const describe = (failure: EngineFailure): Error => Object.assign(new Error('the engine could not run a command'), failure)
+const describe = (failure: EngineFailure): Error =>
+  Object.assign(new Error('the engine could not run a command'), failure)

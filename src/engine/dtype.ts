@@ -32,5 +32,7 @@ export const isFloat = (dtype: DType): dtype is FloatDType => dtype === 'float32
 /** Returns dtype, or throws a DTypeError that names the operation when it is none of the five. */
 export function checkDType(operation: string, dtype: string): DType {
   if (Object.hasOwn(dtypes, dtype)) return dtype as DType
-  throw new DTypeError(`${operation}: expected dtype to be one of ${Object.keys(dtypes).join(', ')}, got ${String(dtype)}`)
+  throw new DTypeError(
+    `${operation}: expected dtype to be one of ${Object.keys(dtypes).join(', ')}, got ${String(dtype)}`,
+  )
 }

@@ -145,7 +145,10 @@ export class Runtime {
     const failure = error as Error & EngineFailure
     const operation = opcodes.opcodeNames[failure.opcode] ?? 'read'
     const cause = this.sites.get(failure.buffer)?.deref()?.site
-    const site = cause?.stack?.split('\n').slice(1).find((line) => !/[\\/](engine|ops)[\\/]|tensor\.[tj]s/.test(line))
+    const site = cause?.stack
+      ?.split('\n')
+      .slice(1)
+      .find((line) => !/[\\/](engine|ops)[\\/]|tensor\.[tj]s/.test(line))
     const where = site ? `; the tensor was made ${site.trim()}` : ''
     if (failure.kind === failureKind.outOfMemory) {
       return new MemoryError(

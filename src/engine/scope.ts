@@ -37,7 +37,8 @@ export function tensorsIn(value: unknown, isTensor: (v: unknown) => boolean, fou
   if (typeof value !== 'object' || value === null || found.has(value)) return found
   found.add(value)
   if (isTensor(value)) return found
-  const inner = value instanceof Map || value instanceof Set || Array.isArray(value) ? value.values() : plainValues(value)
+  const inner =
+    value instanceof Map || value instanceof Set || Array.isArray(value) ? value.values() : plainValues(value)
   for (const v of inner) tensorsIn(v, isTensor, found)
   return found
 }

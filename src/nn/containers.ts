@@ -13,7 +13,8 @@ export class Sequential extends Module {
   constructor(...modules: Module[]) {
     super()
     for (const [i, module] of modules.entries()) {
-      if (!(module instanceof Module)) throw new ArgumentError(`Sequential: expected modules, got ${typeof module} at ${i}`)
+      if (!(module instanceof Module))
+        throw new ArgumentError(`Sequential: expected modules, got ${typeof module} at ${i}`)
       this[i] = module
     }
     this.length = modules.length
@@ -74,6 +75,8 @@ export class ModuleList extends Module {
   }
 
   forward(): never {
-    throw new ArgumentError('ModuleList: expected a call of one of its modules, got forward(); use Sequential to chain them')
+    throw new ArgumentError(
+      'ModuleList: expected a call of one of its modules, got forward(); use Sequential to chain them',
+    )
   }
 }

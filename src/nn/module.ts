@@ -1,8 +1,8 @@
+import { coalesce } from '../engine/layout.js'
+import * as opcodes from '../engine/opcodes.js'
 import { runScope, tensorsIn } from '../engine/scope.js'
 import { ArgumentError, FormatError, ShapeError, StateError } from '../errors.js'
 import { keep, noGrad, scope } from '../ops/autograd.js'
-import * as opcodes from '../engine/opcodes.js'
-import { coalesce } from '../engine/layout.js'
 import { to } from '../ops/convert.js'
 import { type AnyTensor, type FloatDType, formatShape, Tensor } from '../tensor.js'
 
@@ -26,7 +26,8 @@ export function observing<R>(told: Observer, fn: () => R): R {
 
 /** Makes a tensor a parameter of the module it is assigned to: a leaf that requires a gradient and that no scope releases. */
 export function parameter<D extends FloatDType>(t: Tensor<D>, options: { requiresGrad?: boolean } = {}): Tensor<D> {
-  if (t.node) throw new StateError(`parameter: expected a leaf, got the result of ${t.node.operation}; detach() it first`)
+  if (t.node)
+    throw new StateError(`parameter: expected a leaf, got the result of ${t.node.operation}; detach() it first`)
   t.requiresGrad = options.requiresGrad ?? true
   parameters.add(t)
   return keep(t)

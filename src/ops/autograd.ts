@@ -114,7 +114,11 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
   )
 }
 
-function seedGradient<D extends FloatDType>(operation: string, output: Tensor<D>, options: BackwardOptions<D>): Tensor<D> {
+function seedGradient<D extends FloatDType>(
+  operation: string,
+  output: Tensor<D>,
+  options: BackwardOptions<D>,
+): Tensor<D> {
   const { gradient } = options
   if (!gradient) {
     if (output.size === 1) return ones(output.shape, { dtype: output.dtype })

@@ -27,7 +27,9 @@ export function checkDTypeIs(operation: string, name: string, t: AnyTensor, dtyp
 /** Throws unless both have one dtype. */
 export function checkSameDType(operation: string, a: AnyTensor, b: AnyTensor): void {
   if (a.dtype === b.dtype) return
-  throw new DTypeError(`${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}; convert one with to()`)
+  throw new DTypeError(
+    `${operation}: expected operands of one dtype, got ${a.dtype} and ${b.dtype}; convert one with to()`,
+  )
 }
 
 /** Throws unless t has `rank` dimensions; `layout` names them, as in '(N,C,H,W)'. */
@@ -67,7 +69,13 @@ export function checkInteger(operation: string, name: string, value: number, low
 }
 
 /** A number in [low, high]. */
-export function checkNumber(operation: string, name: string, value: number, low: number, high = Number.MAX_VALUE): number {
+export function checkNumber(
+  operation: string,
+  name: string,
+  value: number,
+  low: number,
+  high = Number.MAX_VALUE,
+): number {
   if (typeof value === 'number' && value >= low && value <= high) return value
   const range = high === Number.MAX_VALUE ? `of at least ${low}` : `from ${low} to ${high}`
   throw new ArgumentError(`${operation}: expected ${name} to be a number ${range}, got ${String(value)}`)
@@ -82,7 +90,9 @@ export function checkPair(
 ): [number, number] {
   const pair = typeof value === 'number' ? [value, value] : value
   if (!Array.isArray(pair) || pair.length !== 2) {
-    throw new ArgumentError(`${operation}: expected ${name} to be an integer or a pair of them, got ${JSON.stringify(value)}`)
+    throw new ArgumentError(
+      `${operation}: expected ${name} to be an integer or a pair of them, got ${JSON.stringify(value)}`,
+    )
   }
   return [checkInteger(operation, name, pair[0], low), checkInteger(operation, name, pair[1], low)]
 }

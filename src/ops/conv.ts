@@ -2,7 +2,15 @@ import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../en
 import * as opcodes from '../engine/opcodes.js'
 import { record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { allocate, denseCopy, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
+import {
+  allocate,
+  denseCopy,
+  type FloatDType,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  type Tensor,
+} from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
 import { channelsLast, contiguous } from './view.js'
@@ -84,7 +92,9 @@ function geometry<D extends FloatDType>(
   const [oc, icg, kh, kw] = weight.shape as [number, number, number, number]
   const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
   if (ic !== icg * groups) {
-    throw new ShapeError(`${op}: expected input channels to equal weight.shape[1] * groups = ${icg * groups}, got ${ic} ${shapes}`)
+    throw new ShapeError(
+      `${op}: expected input channels to equal weight.shape[1] * groups = ${icg * groups}, got ${ic} ${shapes}`,
+    )
   }
   if (oc % groups !== 0) {
     throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)

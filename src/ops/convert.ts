@@ -2,7 +2,15 @@ import { checkDType, dtypes } from '../engine/dtype.js'
 import { isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { record } from '../engine/tape.js'
-import { type AnyTensor, allocate, type DType, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
+import {
+  type AnyTensor,
+  allocate,
+  type DType,
+  denseCopy,
+  type FloatDType,
+  sharedRuntime,
+  type Tensor,
+} from '../tensor.js'
 
 /** x in another dtype (x itself if it has it already): truncating toward zero and saturating where needed. */
 export function to<E extends DType>(x: AnyTensor, dtype: E): Tensor<E> {

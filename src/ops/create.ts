@@ -12,7 +12,7 @@ import {
   type Tensor,
   type TypedArray,
 } from '../tensor.js'
-import { checkInteger, checkNumber, checkShape } from './check.js'
+import { checkInteger, checkShape } from './check.js'
 import { draw } from './random.js'
 
 export interface CreateOptions<D extends DType> {
@@ -21,9 +21,18 @@ export interface CreateOptions<D extends DType> {
 }
 
 /** A tensor from numbers, nested arrays or a typed array (copied), in float32 or the typed array's dtype unless told. */
-export function tensor(data: Float64Array, options?: { shape?: readonly number[]; requiresGrad?: boolean }): Tensor<'float64'>
-export function tensor(data: Int32Array, options?: { shape?: readonly number[]; requiresGrad?: boolean }): Tensor<'int32'>
-export function tensor(data: Uint8Array, options?: { shape?: readonly number[]; requiresGrad?: boolean }): Tensor<'uint8'>
+export function tensor(
+  data: Float64Array,
+  options?: { shape?: readonly number[]; requiresGrad?: boolean },
+): Tensor<'float64'>
+export function tensor(
+  data: Int32Array,
+  options?: { shape?: readonly number[]; requiresGrad?: boolean },
+): Tensor<'int32'>
+export function tensor(
+  data: Uint8Array,
+  options?: { shape?: readonly number[]; requiresGrad?: boolean },
+): Tensor<'uint8'>
 export function tensor<D extends DType = 'float32'>(
   data: NestedArray | TypedArray,
   options?: CreateOptions<D> & { shape?: readonly number[] },
@@ -47,7 +56,8 @@ export function tensor(
 }
 
 function dtypeOf(data: TypedArray): DType {
-  for (const dtype of ['float32', 'float64', 'int32', 'uint8'] as const) if (data instanceof dtypes[dtype].array) return dtype
+  for (const dtype of ['float32', 'float64', 'int32', 'uint8'] as const)
+    if (data instanceof dtypes[dtype].array) return dtype
   throw new DTypeError(
     `tensor: expected a Float32Array, Float64Array, Int32Array or Uint8Array, got ${Object.prototype.toString.call(data).slice(8, -1)}; ` +
       'convert it to one of them',
@@ -57,13 +67,17 @@ function dtypeOf(data: TypedArray): DType {
 function shapeOf(data: NestedArray): number[] {
   if (typeof data === 'number') return []
   if (!Array.isArray(data)) {
-    throw new ArgumentError(`tensor: expected numbers, nested arrays or a typed array, got ${data === null ? 'null' : typeof data}`)
+    throw new ArgumentError(
+      `tensor: expected numbers, nested arrays or a typed array, got ${data === null ? 'null' : typeof data}`,
+    )
   }
   const inner = data.length > 0 ? shapeOf(data[0] as NestedArray) : []
   for (const [i, row] of data.entries()) {
     const other = shapeOf(row)
     if (other.length !== inner.length || other.some((n, k) => n !== inner[k])) {
-      throw new ShapeError(`tensor: expected rows of one shape, got ${formatShape(inner)} at 0 and ${formatShape(other)} at ${i}`)
+      throw new ShapeError(
+        `tensor: expected rows of one shape, got ${formatShape(inner)} at 0 and ${formatShape(other)} at ${i}`,
+      )
     }
   }
   return [data.length, ...inner]
@@ -105,28 +119,41 @@ export function full<D extends DType = 'float32'>(
   return withGrad(t, options)
 }
 
-export const zeros = <D extends DType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> =>
-  full(shape, 0, options)
-export const ones = <D extends DType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> =>
-  full(shape, 1, options)
+export const zeros = <D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> => full(shape, 0, options)
+export const ones = <D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> => full(shape, 1, options)
 export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> => full(x.shape, 0, { dtype: x.dtype })
 export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> => full(x.shape, 1, { dtype: x.dtype })
 
 /** A tensor whose values are whatever its memory held. */
-export function empty<D extends DType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+export function empty<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const dtype = (options.dtype === undefined ? 'float32' : checkDType('empty', options.dtype)) as D
   return withGrad(allocate(dtype, [...checkShape('empty', shape)]), options)
 }
 
 /** Uniform in [0, 1). */
-export function rand<D extends FloatDType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+export function rand<D extends FloatDType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const t = empty(shape, options)
   opcodes.uniform(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, low: 0, high: 1, ...draw(t.size) })
   return t
 }
 
 /** Normal with mean 0 and standard deviation 1. */
-export function randn<D extends FloatDType = 'float32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+export function randn<D extends FloatDType = 'float32'>(
+  shape: readonly number[],
+  options: CreateOptions<D> = {},
+): Tensor<D> {
   const t = empty(shape, options)
   opcodes.normal(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, mean: 0, std: 1, ...draw(t.size) })
   return t
@@ -188,4 +215,3 @@ export function eye<D extends DType = 'float32'>(n: number, m = n, options: Crea
   for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1
   return tensor(values as TypedArray, { dtype: 'float32' as D, ...options, shape })
 }
-

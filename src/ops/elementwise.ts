@@ -3,6 +3,7 @@ import * as opcodes from '../engine/opcodes.js'
 import { Binary, Compare, Unary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
+import { ArgumentError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
@@ -14,7 +15,6 @@ import {
   type Tensor,
 } from '../tensor.js'
 import { broadcastShapes, broadcastStrides, checkDTypeIs, checkFloat, checkSameDType, checkTensor } from './check.js'
-import { ArgumentError } from '../errors.js'
 import { to } from './convert.js'
 import { sumTo } from './reduce.js'
 
@@ -172,10 +172,26 @@ function scalarGradient(
 const share = (a: FloatTensor, b: FloatTensor, picked: AnyTensor): FloatTensor =>
   add(to(picked as Tensor<'bool'>, a.dtype), mul(to(eq(a, b), a.dtype), 0.5))
 
-export const add = binaryOp('add', (dy) => dy, (dy) => dy)
-export const sub = binaryOp('sub', (dy) => dy, (dy) => neg(dy))
-export const mul = binaryOp('mul', (dy, _, b) => mul(dy, b), (dy, a) => mul(dy, a))
-export const div = binaryOp('div', (dy, _, b) => div(dy, b), (dy, _, b, y) => neg(mul(dy, div(y, b))))
+export const add = binaryOp(
+  'add',
+  (dy) => dy,
+  (dy) => dy,
+)
+export const sub = binaryOp(
+  'sub',
+  (dy) => dy,
+  (dy) => neg(dy),
+)
+export const mul = binaryOp(
+  'mul',
+  (dy, _, b) => mul(dy, b),
+  (dy, a) => mul(dy, a),
+)
+export const div = binaryOp(
+  'div',
+  (dy, _, b) => div(dy, b),
+  (dy, _, b, y) => neg(mul(dy, div(y, b))),
+)
 /** a to the power b, elementwise. */
 export const pow = binaryOp(
   'pow',
@@ -210,12 +226,12 @@ function compareOp(name: keyof typeof Compare) {
 }
 
 function compareKernel(name: keyof typeof Compare, x: FloatTensor, y: FloatTensor): Tensor<'bool'> {
-    const runtime = sharedRuntime(name, x, y)
-    const shape = broadcastShapes(name, x.shape, y.shape)
-    const out = allocate('bool', shape, stridesFor(shape, [x, y]), runtime)
-    const nest = coalesce(shape, [out.strides, broadcastStrides(x, shape), broadcastStrides(y, shape)])
-    opcodes.compare(runtime.encode(), x.dtype, { out, a: x, b: y, kind: Compare[name], ...nest })
-    return out
+  const runtime = sharedRuntime(name, x, y)
+  const shape = broadcastShapes(name, x.shape, y.shape)
+  const out = allocate('bool', shape, stridesFor(shape, [x, y]), runtime)
+  const nest = coalesce(shape, [out.strides, broadcastStrides(x, shape), broadcastStrides(y, shape)])
+  opcodes.compare(runtime.encode(), x.dtype, { out, a: x, b: y, kind: Compare[name], ...nest })
+  return out
 }
 
 // Integers and bools compare exactly in double precision.

@@ -100,7 +100,9 @@ function fused<D extends FloatDType>(
 
 function checkReduction(operation: string, reduction: Reduction = 'mean'): Reduction {
   if (reductions.includes(reduction)) return reduction
-  throw new ArgumentError(`${operation}: expected reduction to be 'mean', 'sum' or 'none', got ${JSON.stringify(reduction)}`)
+  throw new ArgumentError(
+    `${operation}: expected reduction to be 'mean', 'sum' or 'none', got ${JSON.stringify(reduction)}`,
+  )
 }
 
 /** (input − target)², reduced. */

@@ -73,7 +73,9 @@ export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>): Tensor
   checkFloat('matmul', 'b', b)
   checkSameDType('matmul', a, b)
   if (a.ndim === 0 || b.ndim === 0) {
-    throw new ShapeError(`matmul: expected two tensors of 1 or more dimensions, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`)
+    throw new ShapeError(
+      `matmul: expected two tensors of 1 or more dimensions, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    )
   }
   const x = a.ndim === 1 ? [1, ...a.shape] : a.shape
   const y = b.ndim === 1 ? [...b.shape, 1] : b.shape
@@ -90,7 +92,10 @@ export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>): Tensor
     const product = matrices(expand(left, [...batch, ...x.slice(-2)]), expand(right, [...batch, ...y.slice(-2)]))
     if (a.ndim > 1 && b.ndim > 1) return product
     const gone = [a.ndim === 1 ? product.ndim - 2 : -1, b.ndim === 1 ? product.ndim - 1 : -1]
-    return reshape(product, product.shape.filter((_, i) => !gone.includes(i)))
+    return reshape(
+      product,
+      product.shape.filter((_, i) => !gone.includes(i)),
+    )
   })
 }
 

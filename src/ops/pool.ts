@@ -63,4 +63,3 @@ export function maxPool2d<D extends FloatDType>(
   if ((image as unknown) !== x) image.dispose()
   return y
 }
-

@@ -1,7 +1,6 @@
-import { rowMajor } from '../engine/layout.js'
+import { isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { record } from '../engine/tape.js'
-import { isDense } from '../engine/layout.js'
 import { type AnyTensor, allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
 
@@ -38,7 +37,10 @@ export function draw(n: number) {
 /**
  * Zeroes each element with probability p and scales the others by 1/(1−p) (inverted dropout), when training; else x itself.
  */
-export function dropout<D extends FloatDType>(x: Tensor<D>, options: { p?: number; training?: boolean } = {}): Tensor<D> {
+export function dropout<D extends FloatDType>(
+  x: Tensor<D>,
+  options: { p?: number; training?: boolean } = {},
+): Tensor<D> {
   checkFloat('dropout', 'x', x)
   const p = checkNumber('dropout', 'p', options.p ?? 0.5, 0, 1)
   if (!(options.training ?? true) || p === 0) return x

@@ -7,7 +7,6 @@ import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
-  denseCopy,
   type FloatDType,
   type FloatTensor,
   formatShape,
@@ -137,7 +136,8 @@ function argReduce(name: 'argmax' | 'argmin') {
   function along(x: FloatTensor, flat: boolean, dim: number, keepdim: boolean): Tensor<'int32'> {
     const source = contiguous(flat ? reshape(x, [x.size]) : x)
     const length = source.shape[dim] as number
-    if (length === 0) throw new ShapeError(`${name}: expected at least one element to reduce, got ${formatShape(x.shape)}`)
+    if (length === 0)
+      throw new ShapeError(`${name}: expected at least one element to reduce, got ${formatShape(x.shape)}`)
     const runtime = sharedRuntime(name, source)
     const shape = source.shape.map((n, i) => (i === dim ? 1 : n))
     const out = allocate('int32', shape, rowMajor(shape), runtime)
@@ -149,7 +149,13 @@ function argReduce(name: 'argmax' | 'argmin') {
       length,
       inner: sizeOf(source.shape.slice(dim + 1)),
     })
-    if (keepdim) return flat ? out.restride(x.shape.map(() => 1), rowMajor(x.shape.map(() => 1))) : out
+    if (keepdim)
+      return flat
+        ? out.restride(
+            x.shape.map(() => 1),
+            rowMajor(x.shape.map(() => 1)),
+          )
+        : out
     const dropped = out.shape.filter((_, i) => i !== dim)
     return out.restride(dropped, rowMajor(dropped))
   }
@@ -192,7 +198,12 @@ export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOpt
   return local(() => {
     const top = max(x.detach(), { dim: dims, keepdim: true })
     const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
-    return options.keepdim ? y : reshape(y, y.shape.filter((_, i) => !dims.includes(i)))
+    return options.keepdim
+      ? y
+      : reshape(
+          y,
+          y.shape.filter((_, i) => !dims.includes(i)),
+        )
   })
 }
 

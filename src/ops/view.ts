@@ -1,6 +1,13 @@
-import { isDense, isRowMajor, rowMajor, sameLayout, sizeOf, channelsLast as channelsLastStrides } from '../engine/layout.js'
+import {
+  channelsLast as channelsLastStrides,
+  coalesce,
+  isDense,
+  isRowMajor,
+  rowMajor,
+  sameLayout,
+  sizeOf,
+} from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { coalesce } from '../engine/layout.js'
 import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
@@ -103,7 +110,10 @@ export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]):
   if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
     throw new ShapeError(`permute: expected each of the ${x.ndim} dimensions once, got ${JSON.stringify(dims)}`)
   }
-  const out = x.restride(order.map((d) => x.shape[d] as number), order.map((d) => x.strides[d] as number))
+  const out = x.restride(
+    order.map((d) => x.shape[d] as number),
+    order.map((d) => x.strides[d] as number),
+  )
   const inverse = order.map((_, i) => order.indexOf(i))
   return record('permute', out, [x], [], (dy) => [permute(dy, inverse)])
 }
@@ -122,7 +132,10 @@ export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: num
 export function squeeze<D extends DType>(x: Tensor<D>, dim?: number): Tensor<D> {
   checkTensor('squeeze', 'x', x)
   const only = dim === undefined ? undefined : checkDim('squeeze', dim, x.ndim)
-  return reshape(x, x.shape.filter((n, i) => n !== 1 || (only !== undefined && i !== only)))
+  return reshape(
+    x,
+    x.shape.filter((n, i) => n !== 1 || (only !== undefined && i !== only)),
+  )
 }
 
 /** x with a dimension of size 1 inserted before `dim`. */
@@ -139,7 +152,9 @@ export function expand<D extends DType>(x: Tensor<D>, shape: readonly number[]):
   const full = shape.map((n, i) => (n === -1 && i >= extra ? (x.shape[i - extra] as number) : n))
   const fits = extra >= 0 && x.shape.every((n, i) => n === full[i + extra] || n === 1)
   if (!fits) {
-    throw new ShapeError(`expand: expected a shape that ${formatShape(x.shape)} broadcasts to, got ${formatShape(shape)}`)
+    throw new ShapeError(
+      `expand: expected a shape that ${formatShape(x.shape)} broadcasts to, got ${formatShape(shape)}`,
+    )
   }
   checkShape('expand', full)
   const from = x.shape
@@ -230,7 +245,14 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): 
   const shape = tensors[0]?.shape ?? []
   const odd = tensors.find((t) => t.ndim !== shape.length || t.shape.some((n, i) => n !== shape[i]))
   if (odd) {
-    throw new ShapeError(`stack: expected tensors of one shape, got ${formatShape(shape)} and ${formatShape(odd.shape)}`)
+    throw new ShapeError(
+      `stack: expected tensors of one shape, got ${formatShape(shape)} and ${formatShape(odd.shape)}`,
+    )
   }
-  return local(() => concat(tensors.map((t) => unsqueeze(t, dim)), dim))
+  return local(() =>
+    concat(
+      tensors.map((t) => unsqueeze(t, dim)),
+      dim,
+    ),
+  )
 }

@@ -1,10 +1,10 @@
 import { isRowMajor } from '../engine/layout.js'
-import { ArgumentError, FormatError, ShapeError } from '../errors.js'
 import type { Runtime } from '../engine/runtime.js'
-import { zerosLike } from '../ops/create.js'
-import { clone } from '../ops/view.js'
+import { ArgumentError, FormatError, ShapeError } from '../errors.js'
 import { keep } from '../ops/autograd.js'
 import { checkNumber } from '../ops/check.js'
+import { zerosLike } from '../ops/create.js'
+import { clone } from '../ops/view.js'
 import { type AnyTensor, type FloatDType, type FloatTensor, formatShape, sharedRuntime, Tensor } from '../tensor.js'
 
 /** What a parameter group can set on its own. */
@@ -75,7 +75,10 @@ export abstract class Optimizer<O extends GroupOptions> {
   step(): void {
     for (const { options, params } of this.groups) {
       const names = this.stateNames(options)
-      const batches = new Map<string, { tensors: (AnyTensor | null)[]; sizes: number[]; step: number; dtype: FloatDType }>()
+      const batches = new Map<
+        string,
+        { tensors: (AnyTensor | null)[]; sizes: number[]; step: number; dtype: FloatDType }
+      >()
       for (const p of params) {
         const gradient = p.ownGrad
         if (!gradient) continue
@@ -134,7 +137,8 @@ export abstract class Optimizer<O extends GroupOptions> {
       for (const [name, t] of Object.entries(tensors)) checkLike(this.name, `${name} of parameter ${i}`, p, t)
       return { step, tensors }
     })
-    dict.groups.forEach(({ params, ...options }, i) => Object.assign((this.groups[i] as Group<O>).options, options))
+    for (const [i, { params: _, ...options }] of dict.groups.entries())
+      Object.assign(this.groups[i]?.options ?? {}, options)
     all.forEach((p, i) => {
       const { step, tensors } = loaded[i] as (typeof loaded)[number]
       const copies = Object.entries(tensors).map(([name, t]) => [name, keep(clone(t as FloatTensor))])
@@ -161,12 +165,17 @@ function groupsOf<O extends GroupOptions>(name: string, params: Parameters<O>, d
   return given.map(({ params, ...options }) => {
     const group = [...params]
     for (const [i, p] of group.entries()) {
-      if (!(p instanceof Tensor)) throw new ArgumentError(`${name}: expected tensors as parameters, got ${typeof p} at ${i}`)
+      if (!(p instanceof Tensor))
+        throw new ArgumentError(`${name}: expected tensors as parameters, got ${typeof p} at ${i}`)
       if (p.node && p.node.operation !== 'leaf') {
-        throw new ArgumentError(`${name}: expected leaf tensors as parameters, got the result of ${p.node.operation} at ${i}`)
+        throw new ArgumentError(
+          `${name}: expected leaf tensors as parameters, got the result of ${p.node.operation} at ${i}`,
+        )
       }
       if (!isRowMajor(p.shape, p.strides) || p.offset !== 0) {
-        throw new ArgumentError(`${name}: expected contiguous parameters, got a view of ${formatShape(p.shape)} at ${i}`)
+        throw new ArgumentError(
+          `${name}: expected contiguous parameters, got a view of ${formatShape(p.shape)} at ${i}`,
+        )
       }
       if (seen.has(p)) throw new ArgumentError(`${name}: expected each parameter once, got ${p} again at ${i}`)
       seen.add(p)

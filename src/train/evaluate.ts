@@ -1,6 +1,6 @@
+import { StateError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { noGrad, scope } from '../ops/autograd.js'
-import { StateError } from '../errors.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Metric } from './metrics.js'
 
@@ -20,7 +20,11 @@ export interface EvaluateOptions {
 const ahead = 4
 
 /** The loss and each metric over all batches of the loader, weighted by batch size, in evaluation mode. */
-export async function evaluate(model: Module, loader: Loader, options: EvaluateOptions): Promise<Record<string, number>> {
+export async function evaluate(
+  model: Module,
+  loader: Loader,
+  options: EvaluateOptions,
+): Promise<Record<string, number>> {
   const names = ['loss', ...Object.keys(options.metrics ?? {})]
   const totals = names.map(() => 0)
   let count = 0

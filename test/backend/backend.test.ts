@@ -97,7 +97,10 @@ describe.each(['native', 'wasm'])('%s', (backend) => {
 })
 
 test.each([
-  [{ QUERN_ISA: 'sse9' }, /ERR_QUERN_BACKEND init: expected QUERN_ISA to be one that this CPU and build have \(.*reference\), got "sse9"/],
+  [
+    { QUERN_ISA: 'sse9' },
+    /ERR_QUERN_BACKEND init: expected QUERN_ISA to be one that this CPU and build have \(.*reference\), got "sse9"/,
+  ],
   [{ QUERN_BACKEND: 'gpu' }, /ERR_QUERN_ARGUMENT init: expected backend to be 'auto', 'native' or 'wasm', got "gpu"/],
   [{ QUERN_THREADS: 'many' }, /ERR_QUERN_ARGUMENT init: expected threads to be an integer from 1 to 1024, got NaN/],
   [{ QUERN_BACKEND: 'wasm', QUERN_ISA: 'avx2' }, /ERR_QUERN_BACKEND init: expected QUERN_ISA to be wasm or reference/],

@@ -20,11 +20,11 @@ import {
   randn,
   randomState,
   relu,
+  runtime,
   scope,
   setRandomState,
   sum,
   synchronize,
-  runtime,
   type Tensor,
   tensor,
   zeros,
@@ -115,10 +115,29 @@ test('dtypes convert as in PyTorch', async () => {
   const x = tensor([-1.7, 0, 2.9, 300])
   expect(await x.to('int32').data()).toEqual(Int32Array.of(-1, 0, 2, 300))
   expect(await x.to('bool').data()).toEqual(Uint8Array.of(1, 0, 1, 1))
-  expect(await tensor(Uint8Array.of(0, 7, 255)).to('float32').data()).toEqual(Float32Array.of(0, 7, 255))
+  expect(
+    await tensor(Uint8Array.of(0, 7, 255))
+      .to('float32')
+      .data(),
+  ).toEqual(Float32Array.of(0, 7, 255))
   expect(await tensor(Int32Array.of(-3, 9)).to('float64').data()).toEqual(Float64Array.of(-3, 9))
-  expect(await tensor([[1, 2], [3, 4]]).transpose(0, 1).to('int32').array()).toEqual([[1, 3], [2, 4]])
-  expect(await tensor(Int32Array.of(1, 2, 3)).eq(2).data()).toEqual(Uint8Array.of(0, 1, 0))
+  expect(
+    await tensor([
+      [1, 2],
+      [3, 4],
+    ])
+      .transpose(0, 1)
+      .to('int32')
+      .array(),
+  ).toEqual([
+    [1, 3],
+    [2, 4],
+  ])
+  expect(
+    await tensor(Int32Array.of(1, 2, 3))
+      .eq(2)
+      .data(),
+  ).toEqual(Uint8Array.of(0, 1, 0))
 })
 
 test('random numbers depend on the seed alone', async () => {
@@ -173,7 +192,11 @@ test('a scope releases what it made, and only that', async () => {
 
 test('a scope that throws releases everything it made', async () => {
   const before = await live()
-  expect(() => scope(() => (add(ones([1000]), 1), concat([])))).toThrow('concat')
+  const failing = () => {
+    add(ones([1000]), 1)
+    return concat([])
+  }
+  expect(() => scope(failing)).toThrow('concat')
   expect(await live()).toBe(before)
 })
 

@@ -28,7 +28,9 @@ test('20 losses and the final weights', { timeout: 300_000 }, async () => {
   const optimizer = new optim.AdamW(model.parameters())
   const losses: number[] = []
   for (let i = 0; i < 20; i++) {
-    const x = tensor(pixels.slice(i * 64 * 784, (i + 1) * 64 * 784)).to('float32').div(255)
+    const x = tensor(pixels.slice(i * 64 * 784, (i + 1) * 64 * 784))
+      .to('float32')
+      .div(255)
     const y = tensor(classes.slice(i * 64, (i + 1) * 64))
     optimizer.zeroGrad()
     const loss = crossEntropy(model.forward(reshape(x, [64, 1, 28, 28])) as Tensor, y)

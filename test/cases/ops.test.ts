@@ -6,10 +6,18 @@ import { expectClose, numbers } from './values.js'
 function make(input: Input, seed: number, dtype: FloatDType): Tensor<FloatDType> {
   const { shape, memory, low, high } = input
   const stored = memory ? memory.map((d) => shape[d] as number) : shape
-  const data = numbers(stored.reduce((a, b) => a * b, 1), seed, low, high)
+  const data = numbers(
+    stored.reduce((a, b) => a * b, 1),
+    seed,
+    low,
+    high,
+  )
   const leaf = tensor(Array.from(data), { shape: stored, dtype, requiresGrad: true })
   if (!memory) return leaf
-  const shown = permute(leaf, shape.map((_, d) => memory.indexOf(d))).detach()
+  const shown = permute(
+    leaf,
+    shape.map((_, d) => memory.indexOf(d)),
+  ).detach()
   shown.requiresGrad = true
   return shown
 }

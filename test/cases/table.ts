@@ -134,7 +134,15 @@ const binary: Record<string, [(a: F, b: F) => F, Partial<Input>?]> = {
   minimum: [minimum],
 }
 for (const [name, [run, range]] of Object.entries(binary)) {
-  for (const [a, b] of pairs) op(`${name} ${label(a)} ${label(b)}`, [{ ...a, ...range }, { ...b, ...range }], run)
+  for (const [a, b] of pairs)
+    op(
+      `${name} ${label(a)} ${label(b)}`,
+      [
+        { ...a, ...range },
+        { ...b, ...range },
+      ],
+      run,
+    )
   const x = { ...positive(3, 19) }
   op(`${name} with a number`, [x], (t) => run(t, 1.5 as unknown as F))
   op(`${name} of a number`, [x], (t) => run(1.5 as unknown as F, t))
@@ -239,8 +247,14 @@ const convolutions: Conv[] = [
   [[2, 1, 9, 8], [4, 1, 3, 3], { padding: 1 }],
   [[2, 1, 28, 28], [32, 1, 3, 3], { padding: 1 }],
   [[2, 32, 14, 14], [64, 32, 3, 3], { padding: 1 }],
-  [[3, 3, 11, 7], [5, 3, 3, 2]],
-  [[1, 16, 6, 6], [33, 16, 1, 1]],
+  [
+    [3, 3, 11, 7],
+    [5, 3, 3, 2],
+  ],
+  [
+    [1, 16, 6, 6],
+    [33, 16, 1, 1],
+  ],
   [[2, 8, 9, 9], [16, 8, 3, 3], { stride: 2, padding: 1 }],
   [[2, 3, 15, 13], [8, 3, 7, 5], { stride: [2, 3], padding: [3, 2] }],
   [[2, 6, 10, 10], [4, 6, 3, 3], { dilation: 2, padding: 2 }],
@@ -248,8 +262,14 @@ const convolutions: Conv[] = [
   [[2, 8, 9, 7], [16, 1, 3, 3], { padding: 1, groups: 8, stride: 2 }],
   [[2, 12, 6, 5], [6, 4, 3, 3], { groups: 3 }],
   [[2, 32, 6, 6], [32, 16, 3, 3], { groups: 2, padding: 1 }],
-  [[1, 1, 1, 1], [1, 1, 1, 1]],
-  [[0, 3, 5, 5], [4, 3, 3, 3]],
+  [
+    [1, 1, 1, 1],
+    [1, 1, 1, 1],
+  ],
+  [
+    [0, 3, 5, 5],
+    [4, 3, 3, 3],
+  ],
   [[1, 2, 5, 5], [3, 2, 5, 5], { padding: 4 }],
   [[1, 4, 5, 6], [4, 4, 2, 2], { stride: 3 }],
 ]

@@ -1,5 +1,5 @@
+import { crossEntropy, manualSeed, mseLoss, NonFiniteError, nn, optim, randn, type Tensor, tensor } from 'quern'
 import { accuracy, evaluate, fit, type Loss, predict } from 'quern/train'
-import { crossEntropy, manualSeed, mseLoss, nn, NonFiniteError, optim, randn, type Tensor, tensor } from 'quern'
 import { expect, test } from 'vitest'
 
 // Two classes, told apart by a line.
@@ -12,7 +12,8 @@ function batches(count: number, size: number): [Tensor, Tensor<'int32'>][] {
 }
 
 const classifier = () => new nn.Sequential(new nn.Linear(2, 16), new nn.ReLU(), new nn.Linear(16, 2))
-const weights = async (model: nn.Module) => (await Promise.all(model.parameters().map((p) => p.data()))).map((w) => [...w])
+const weights = async (model: nn.Module) =>
+  (await Promise.all(model.parameters().map((p) => p.data()))).map((w) => [...w])
 
 test('fit learns, reports every step, and evaluates', async () => {
   manualSeed(1)
@@ -71,7 +72,10 @@ test('an abort stops within one batch, with the reason, and the loop can go on l
     optimizer,
     signal: stop.signal,
     callbacks: [
-      { onStepEnd: () => void (++steps === 7 && stop.abort(new Error('enough'))), onTrainEnd: () => void (ended = true) },
+      {
+        onStepEnd: () => void (++steps === 7 && stop.abort(new Error('enough'))),
+        onTrainEnd: () => void (ended = true),
+      },
     ],
   })
   await expect(training).rejects.toThrow('enough')
@@ -103,7 +107,9 @@ test('NaN in the batch, in a parameter or from the loss is told apart', async ()
   const [, y] = bad[0] as [Tensor, Tensor<'int32'>]
   const run = (model: nn.Module, x: Tensor, loss: Loss = crossEntropy) =>
     fit(model, [[x, y]], { loss, optimizer: new optim.SGD(model.parameters()) })
-  await expect(run(classifier(), randn([4, 2]).div(0))).rejects.toThrow(/the input batch holds values that are not finite/)
+  await expect(run(classifier(), randn([4, 2]).div(0))).rejects.toThrow(
+    /the input batch holds values that are not finite/,
+  )
   const broken = classifier()
   nn.init.constant_(broken.parameters()[2] as Tensor, Number.NaN)
   await expect(run(broken, randn([4, 2]))).rejects.toThrow(/parameter '2\.weight' holds values that are not finite/)
