@@ -2,7 +2,7 @@
 // src/ to ECMAScript modules with declarations in dist/, and from those to CommonJS in cjs/, file by file: all three lie
 // at the same depth, so that paths relative to import.meta.url hold in each.
 import { spawnSync } from 'node:child_process'
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
@@ -17,7 +17,7 @@ const files = (folder, suffix) =>
 /** @param {string} path */
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
-// Written last, so its time is the build's.
+// Written last; its time is the start of the build, so that a source edited meanwhile counts as newer.
 const stamp = join(root, 'cjs/package.json')
 
 function stale() {
@@ -33,11 +33,13 @@ function stale() {
 /** Builds dist/ and cjs/ if anything in src/ is newer. @returns {boolean} whether it went well */
 export function buildTypeScript() {
   if (!stale()) return true
+  const start = new Date()
   for (const folder of ['dist', 'cjs']) rmSync(join(root, folder), { recursive: true, force: true })
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
   if (status !== 0) return false
   buildCommonJs()
+  utimesSync(stamp, start, start)
   return true
 }
 

@@ -9,49 +9,80 @@ namespace {
 template <Unary kind>
 QUERN_INLINE vf unary_value(vf x) {
   switch (kind) {
-    case Unary::identity: return x;
-    case Unary::neg: return -x;
-    case Unary::abs: return abs(x);
-    case Unary::sign: return select(x > 0.f, set1(1.f), select(x < 0.f, set1(-1.f), x));
-    case Unary::exp: return exp(x);
-    case Unary::log: return log(x);
-    case Unary::sqrt: return sqrt(x);
-    case Unary::rsqrt: return 1.f / sqrt(x);
-    case Unary::square: return x * x;
-    case Unary::reciprocal: return 1.f / x;
-    case Unary::sin: return sin(x);
-    case Unary::cos: return cos(x);
-    case Unary::tanh: return tanh(x);
-    case Unary::sigmoid: return sigmoid(x);
-    case Unary::relu: return max_or_b(vf{}, x);
+    case Unary::identity:
+      return x;
+    case Unary::neg:
+      return -x;
+    case Unary::abs:
+      return abs(x);
+    case Unary::sign:
+      return select(x > 0.f, set1(1.f), select(x < 0.f, set1(-1.f), x));
+    case Unary::exp:
+      return exp(x);
+    case Unary::log:
+      return log(x);
+    case Unary::sqrt:
+      return sqrt(x);
+    case Unary::rsqrt:
+      return 1.f / sqrt(x);
+    case Unary::square:
+      return x * x;
+    case Unary::reciprocal:
+      return 1.f / x;
+    case Unary::sin:
+      return sin(x);
+    case Unary::cos:
+      return cos(x);
+    case Unary::tanh:
+      return tanh(x);
+    case Unary::sigmoid:
+      return sigmoid(x);
+    case Unary::relu:
+      return max_or_b(vf{}, x);
   }
 }
 
 template <Binary kind>
 QUERN_INLINE vf binary_value(vf a, vf b) {
   switch (kind) {
-    case Binary::add: return a + b;
-    case Binary::sub: return a - b;
-    case Binary::mul: return a * b;
-    case Binary::div: return a / b;
-    case Binary::pow: return pow(a, b);
-    case Binary::maximum: return select(a != a, a, max_or_b(a, b));
-    case Binary::minimum: return select(a != a, a, min_or_b(a, b));
-    case Binary::relu_grad: return select(b <= 0.f, vf{}, a);
-    case Binary::sigmoid_grad: return a * b * (1.f - b);
-    case Binary::tanh_grad: return a * (1.f - b * b);
+    case Binary::add:
+      return a + b;
+    case Binary::sub:
+      return a - b;
+    case Binary::mul:
+      return a * b;
+    case Binary::div:
+      return a / b;
+    case Binary::pow:
+      return pow(a, b);
+    case Binary::maximum:
+      return select(a != a, a, max_or_b(a, b));
+    case Binary::minimum:
+      return select(a != a, a, min_or_b(a, b));
+    case Binary::relu_grad:
+      return select(b <= 0.f, vf{}, a);
+    case Binary::sigmoid_grad:
+      return a * b * (1.f - b);
+    case Binary::tanh_grad:
+      return a * (1.f - b * b);
   }
 }
 
 template <Compare kind>
 QUERN_INLINE vi compare_value(vf a, vf b) {
   switch (kind) {
-    case Compare::eq: return a == b;
-    case Compare::ne: return a != b;
-    case Compare::lt: return a < b;
-    case Compare::le: return a <= b;
-    case Compare::gt: return a > b;
-    case Compare::ge: return a >= b;
+    case Compare::eq:
+      return a == b;
+    case Compare::ne:
+      return a != b;
+    case Compare::lt:
+      return a < b;
+    case Compare::le:
+      return a <= b;
+    case Compare::gt:
+      return a > b;
+    case Compare::ge:
+      return a >= b;
   }
 }
 
@@ -106,7 +137,8 @@ void unary_rows(float* out, const float* x, const Nest<2>& nest, Context& contex
 void unary_dispatch(Unary kind, float* out, const float* x, const Nest<2>& nest, Context& context) {
   switch (kind) {
 #define QUERN_UNARY(name) \
-  case Unary::name: return unary_rows<Unary::name>(out, x, nest, context);
+  case Unary::name:       \
+    return unary_rows<Unary::name>(out, x, nest, context);
 #include "../ops.def"
   }
 }
@@ -132,7 +164,8 @@ void binary_rows(float* out, const float* a, const float* b, const Nest<3>& nest
 void binary_dispatch(Binary kind, float* out, const float* a, const float* b, const Nest<3>& nest, Context& context) {
   switch (kind) {
 #define QUERN_BINARY(name) \
-  case Binary::name: return binary_rows<Binary::name>(out, a, b, nest, context);
+  case Binary::name:       \
+    return binary_rows<Binary::name>(out, a, b, nest, context);
 #include "../ops.def"
   }
 }
@@ -191,7 +224,8 @@ void compare(const args::compare<float>& c, Context& context) {
   const Nest<3> nest = make_nest<3>(c.layout, c.rank);
   switch (static_cast<Compare>(c.kind)) {
 #define QUERN_COMPARE(name) \
-  case Compare::name: return compare_rows<Compare::name>(c.out, c.a, c.b, nest, context);
+  case Compare::name:       \
+    return compare_rows<Compare::name>(c.out, c.a, c.b, nest, context);
 #include "../ops.def"
   }
 }
@@ -220,7 +254,8 @@ void where(const args::where<float>& w, Context& context) {
 void clamp(const args::clamp<float>& c, Context& context) {
   const vf low = set1(static_cast<float>(c.low)), high = set1(static_cast<float>(c.high));
   for_chunks(context, c.n, [&](i64 begin, i64 end) {
-    map_row(c.out + begin, end - begin, [&](i64 i, int) { return min_or_b(high, max_or_b(low, load(c.x + begin + i))); });
+    map_row(c.out + begin, end - begin,
+            [&](i64 i, int) { return min_or_b(high, max_or_b(low, load(c.x + begin + i))); });
   });
 }
 

@@ -9,21 +9,36 @@ namespace quern::reference {
 template <class T>
 T unary_value(Unary kind, T x) {
   switch (kind) {
-    case Unary::identity: return x;
-    case Unary::neg: return -x;
-    case Unary::abs: return std::fabs(x);
-    case Unary::sign: return x > 0 ? T(1) : x < 0 ? T(-1) : x;  // NaN stays NaN, as a zero its sign
-    case Unary::exp: return std::exp(x);
-    case Unary::log: return std::log(x);
-    case Unary::sqrt: return std::sqrt(x);
-    case Unary::rsqrt: return 1 / std::sqrt(x);
-    case Unary::square: return x * x;
-    case Unary::reciprocal: return 1 / x;
-    case Unary::sin: return std::sin(x);
-    case Unary::cos: return std::cos(x);
-    case Unary::tanh: return std::tanh(x);
-    case Unary::sigmoid: return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
-    case Unary::relu: return x <= 0 ? T(0) : x;
+    case Unary::identity:
+      return x;
+    case Unary::neg:
+      return -x;
+    case Unary::abs:
+      return std::fabs(x);
+    case Unary::sign:
+      return x > 0 ? T(1) : x < 0 ? T(-1) : x;  // NaN stays NaN, as a zero its sign
+    case Unary::exp:
+      return std::exp(x);
+    case Unary::log:
+      return std::log(x);
+    case Unary::sqrt:
+      return std::sqrt(x);
+    case Unary::rsqrt:
+      return 1 / std::sqrt(x);
+    case Unary::square:
+      return x * x;
+    case Unary::reciprocal:
+      return 1 / x;
+    case Unary::sin:
+      return std::sin(x);
+    case Unary::cos:
+      return std::cos(x);
+    case Unary::tanh:
+      return std::tanh(x);
+    case Unary::sigmoid:
+      return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+    case Unary::relu:
+      return x <= 0 ? T(0) : x;
   }
   return x;
 }
@@ -31,16 +46,26 @@ T unary_value(Unary kind, T x) {
 template <class T>
 T binary_value(Binary kind, T a, T b) {
   switch (kind) {
-    case Binary::add: return a + b;
-    case Binary::sub: return a - b;
-    case Binary::mul: return a * b;
-    case Binary::div: return a / b;
-    case Binary::pow: return std::pow(a, b);
-    case Binary::maximum: return a != a || a > b ? a : b;
-    case Binary::minimum: return a != a || a < b ? a : b;
-    case Binary::relu_grad: return b <= 0 ? T(0) : a;
-    case Binary::sigmoid_grad: return a * b * (1 - b);
-    case Binary::tanh_grad: return a * (1 - b * b);
+    case Binary::add:
+      return a + b;
+    case Binary::sub:
+      return a - b;
+    case Binary::mul:
+      return a * b;
+    case Binary::div:
+      return a / b;
+    case Binary::pow:
+      return std::pow(a, b);
+    case Binary::maximum:
+      return a != a || a > b ? a : b;
+    case Binary::minimum:
+      return a != a || a < b ? a : b;
+    case Binary::relu_grad:
+      return b <= 0 ? T(0) : a;
+    case Binary::sigmoid_grad:
+      return a * b * (1 - b);
+    case Binary::tanh_grad:
+      return a * (1 - b * b);
   }
   return a;
 }
@@ -48,12 +73,18 @@ T binary_value(Binary kind, T a, T b) {
 template <class T>
 bool compare_value(Compare kind, T a, T b) {
   switch (kind) {
-    case Compare::eq: return a == b;
-    case Compare::ne: return a != b;
-    case Compare::lt: return a < b;
-    case Compare::le: return a <= b;
-    case Compare::gt: return a > b;
-    case Compare::ge: return a >= b;
+    case Compare::eq:
+      return a == b;
+    case Compare::ne:
+      return a != b;
+    case Compare::lt:
+      return a < b;
+    case Compare::le:
+      return a <= b;
+    case Compare::gt:
+      return a > b;
+    case Compare::ge:
+      return a >= b;
   }
   return false;
 }

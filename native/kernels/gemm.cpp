@@ -27,7 +27,7 @@ Plan make_plan(const Args& p, int threads) {
   const i64 panels = ceil_div(p.n, NR);
   // A few rows of A only: B is streamed, some rows of it side by side.
   const bool stream = p.m <= 4 && p.n >= 8 * NR && p.b_col_stride == 1;
-  plan.k_blocks = max<i64>(1, ceil_div(p.k, stream ? 16 : k_block));
+  plan.k_blocks = max<i64>(1, ceil_div(p.k, stream ? 32 : k_block));
   plan.block_k = ceil_div(p.k, plan.k_blocks);
   plan.m_blocks = ceil_div(p.m, m_block);
   plan.n_chunks = 1;

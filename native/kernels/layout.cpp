@@ -122,10 +122,14 @@ void copy(const args::copy<float>& a, Context& context) {
 void to_float(const args::to_float<float>& a, Context& context) {
   const void* x = a.x;
   switch (static_cast<DType>(a.from)) {
-    case DType::float32: return convert(a.out, static_cast<const float*>(x), a.n, context);
-    case DType::float64: return convert(a.out, static_cast<const double*>(x), a.n, context);
-    case DType::int32: return convert(a.out, static_cast<const i32*>(x), a.n, context);
-    case DType::uint8: return convert(a.out, a.x, a.n, context);
+    case DType::float32:
+      return convert(a.out, static_cast<const float*>(x), a.n, context);
+    case DType::float64:
+      return convert(a.out, static_cast<const double*>(x), a.n, context);
+    case DType::int32:
+      return convert(a.out, static_cast<const i32*>(x), a.n, context);
+    case DType::uint8:
+      return convert(a.out, a.x, a.n, context);
     case DType::boolean:
       return for_chunks(context, a.n, [&](i64 begin, i64 end) {
         for (i64 i = begin; i < end; i++) a.out[i] = a.x[i] ? 1.f : 0.f;

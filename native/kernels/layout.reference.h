@@ -8,7 +8,8 @@
 
 namespace quern::reference {
 
-// f(offsets) for each index of the shape in row-major order. layout = shape[rank], then strides[rank] of each of N operands.
+// f(offsets) for each index of the shape in row-major order. layout = shape[rank], then strides[rank] of each of N
+// operands.
 template <std::size_t N, class F>
 void for_each_index(const i32* layout, i32 rank, const F& f, i32 dim = 0, std::array<i64, N> offset = {}) {
   if (dim == rank) return f(offset);
@@ -37,10 +38,14 @@ template <class T>
 void to_float(const args::to_float<T>& a, Context&) {
   const void* x = a.x;
   switch (static_cast<DType>(a.from)) {
-    case DType::float32: return convert(a.out, static_cast<const float*>(x), a.n);
-    case DType::float64: return convert(a.out, static_cast<const double*>(x), a.n);
-    case DType::int32: return convert(a.out, static_cast<const i32*>(x), a.n);
-    case DType::uint8: return convert(a.out, static_cast<const u8*>(x), a.n);
+    case DType::float32:
+      return convert(a.out, static_cast<const float*>(x), a.n);
+    case DType::float64:
+      return convert(a.out, static_cast<const double*>(x), a.n);
+    case DType::int32:
+      return convert(a.out, static_cast<const i32*>(x), a.n);
+    case DType::uint8:
+      return convert(a.out, static_cast<const u8*>(x), a.n);
     case DType::boolean:
       for (i64 i = 0; i < a.n; i++) a.out[i] = a.x[i] != 0;
   }

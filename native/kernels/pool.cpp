@@ -76,7 +76,8 @@ QUERN_INLINE void pool_window(const Forward& p, const float* x, i64 at, Taps row
 QUERN_INLINE void pool_2x2(const Forward& p, const float* x, i64 at) {
   const i64 row_stride = static_cast<i64>(p.iw) * p.c;
   for (i64 c = 0; c < p.c; c += W) {
-    const vf v0 = load(x + c), v1 = load(x + p.c + c), v2 = load(x + row_stride + c), v3 = load(x + row_stride + p.c + c);
+    const vf v0 = load(x + c), v1 = load(x + p.c + c), v2 = load(x + row_stride + c),
+             v3 = load(x + row_stride + p.c + c);
     const vi right = v1 > v0, right_below = v3 > v2;
     const vf above = select(right, v1, v0), below = select(right_below, v3, v2);
     const vi lower = below > above;
@@ -135,7 +136,8 @@ void scatter_row(Backward p, i64 image, i64 oh) {
   const i64 last = oh == p.oh - 1 ? p.ih : min<i64>(p.ih, origin + p.stride_h);
   float* dx = p.dx + image * p.ih * row;
   const Taps rows = taps_inside(origin, p.kh, 1, p.ih);
-  const bool covered = last - first == rows.end - rows.begin && p.stride_w == p.kw && p.pad_w == 0 && p.ow * p.kw == p.iw;
+  const bool covered =
+      last - first == rows.end - rows.begin && p.stride_w == p.kw && p.pad_w == 0 && p.ow * p.kw == p.iw;
   if (!covered && last > first) __builtin_memset(dx + first * row, 0, (last - first) * row * sizeof(float));
   for (i64 ow = 0; ow < p.ow; ow++) {
     const i64 left = ow * p.stride_w - p.pad_w, at = ((image * p.oh + oh) * p.ow + ow) * p.c;

@@ -1,4 +1,5 @@
-// Philox 4x32-10 (Salmon et al., SC 2011), a block of four words per 64-bit lane: the same bits on every instruction set.
+// Philox 4x32-10 (Salmon et al., SC 2011), a block of four words per 64-bit lane: the same bits on every instruction
+// set.
 #include "../simd/math.h"
 #include "strided.h"
 
@@ -6,8 +7,8 @@ namespace quern::QUERN_ISA {
 namespace {
 
 typedef u64 vl __attribute__((vector_size(W * 4)));
-constexpr int lanes = W / 2;        // blocks per vector
-constexpr i64 batch = 4 * lanes;    // elements per vector of blocks: two vectors of floats
+constexpr int lanes = W / 2;      // blocks per vector
+constexpr i64 batch = 4 * lanes;  // elements per vector of blocks: two vectors of floats
 constexpr u64 low_word = 0xffffffff;
 
 // Products of the low words of each lane. A 64-bit multiplication would do, but few machines have one.

@@ -1,4 +1,5 @@
-// References of the random ops: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
+// References of the random ops: Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC
+// 2011).
 #pragma once
 #include <array>
 #include <cmath>
@@ -40,9 +41,8 @@ template <class T>
 void uniform(const args::uniform<T>& a, Context&) {
   // In double and from operands of T, where the product is exact: the same bits with FMA and without.
   const double low = static_cast<T>(a.low), range = static_cast<T>(a.high - a.low);
-  for_each_word(a, [&](i64 i, const Block& block, int word) {
-    a.out[i] = static_cast<T>(low + unit(block[word]) * range);
-  });
+  for_each_word(
+      a, [&](i64 i, const Block& block, int word) { a.out[i] = static_cast<T>(low + unit(block[word]) * range); });
 }
 
 // Box-Muller: words (0,1) and (2,3) give a radius and an angle each, hence two elements.
@@ -59,9 +59,8 @@ void normal(const args::normal<T>& a, Context&) {
 template <class T>
 void dropout(const args::dropout<T>& a, Context&) {
   const T scale = static_cast<T>(a.p < 1 ? 1 / (1 - a.p) : 0);
-  for_each_word(a, [&](i64 i, const Block& block, int word) {
-    a.out[i] = unit(block[word]) >= a.p ? a.x[i] * scale : T(0);
-  });
+  for_each_word(
+      a, [&](i64 i, const Block& block, int word) { a.out[i] = unit(block[word]) >= a.p ? a.x[i] * scale : T(0); });
 }
 
 }  // namespace quern::reference

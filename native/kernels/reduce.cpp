@@ -127,17 +127,13 @@ QUERN_INLINE void reduce_columns_run(const float* x, i64 stride, i64 n, vf* out)
   constexpr int R = accumulators / V;
   vf total[R][V];
   QUERN_UNROLL
-  for (int r = 0; r < R; r++)
-    QUERN_UNROLL
+  for (int r = 0; r < R; r++) QUERN_UNROLL
   for (int v = 0; v < V; v++) total[r][v] = r == 0 ? out[v] : set1(Op::identity);
   i64 i = 0;
-  for (; i + R <= n; i += R)
-    QUERN_UNROLL
-  for (int r = 0; r < R; r++)
-    QUERN_UNROLL
+  for (; i + R <= n; i += R) QUERN_UNROLL
+  for (int r = 0; r < R; r++) QUERN_UNROLL
   for (int v = 0; v < V; v++) total[r][v] = Op::step(total[r][v], load(x + (i + r) * stride + v * W));
-  for (; i < n; i++)
-    QUERN_UNROLL
+  for (; i < n; i++) QUERN_UNROLL
   for (int v = 0; v < V; v++) total[0][v] = Op::step(total[0][v], load(x + i * stride + v * W));
   QUERN_UNROLL
   for (int v = 0; v < V; v++) {
@@ -169,8 +165,7 @@ void reduce_columns(const Plan& p, const Sink& sink, Context& context) {
     });
     float value[accumulators * W];
     for (int v = 0; v < accumulators; v++) store(value + v * W, total[v]);
-    for (i64 k = 0; k < n; k++)
-      sink(slice, row * columns + c + k, walk.offset[1] + (c + k) * out_stride, value[k]);
+    for (i64 k = 0; k < n; k++) sink(slice, row * columns + c + k, walk.offset[1] + (c + k) * out_stride, value[k]);
   });
 }
 
@@ -252,17 +247,25 @@ void reduce(const args::reduce<float>& r, Context& context) {
   const i32 *kept = r.layout, *reduced = kept + r.kept, *out_strides = reduced + r.reduced;
   const i32 *kept_strides = out_strides + r.kept, *reduced_strides = kept_strides + r.kept;
   const auto kind = static_cast<Reduce>(r.kind);
-  Plan p{make_nest<2>(kept, {kept_strides, out_strides}, r.kept), make_nest<1>(reduced, {reduced_strides}, r.reduced),
-         r.x, r.out, 1, 1};
+  Plan p{make_nest<2>(kept, {kept_strides, out_strides}, r.kept),
+         make_nest<1>(reduced, {reduced_strides}, r.reduced),
+         r.x,
+         r.out,
+         1,
+         1};
   if (p.kept.size == 0) return;
   if (kind == Reduce::mean) p.divisor = static_cast<double>(p.reduced.size);
   if (p.reduced.size == 0) p.reduced = Nest<1>{1, 0, {1}, {{1}}};  // for_runs divides by the inner size
   switch (kind) {
     case Reduce::sum:
-    case Reduce::mean: return reduce_by<Sum>(p, context);
-    case Reduce::prod: return reduce_by<Prod>(p, context);
-    case Reduce::max: return reduce_by<Max>(p, context);
-    case Reduce::min: return reduce_by<Min>(p, context);
+    case Reduce::mean:
+      return reduce_by<Sum>(p, context);
+    case Reduce::prod:
+      return reduce_by<Prod>(p, context);
+    case Reduce::max:
+      return reduce_by<Max>(p, context);
+    case Reduce::min:
+      return reduce_by<Min>(p, context);
   }
 }
 

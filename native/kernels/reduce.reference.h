@@ -11,10 +11,14 @@ template <class T>
 T reduce_step(Reduce kind, T total, T x) {
   switch (kind) {
     case Reduce::sum:
-    case Reduce::mean: return total + x;
-    case Reduce::prod: return total * x;
-    case Reduce::max: return x > total || x != x ? x : total;
-    case Reduce::min: return x < total || x != x ? x : total;
+    case Reduce::mean:
+      return total + x;
+    case Reduce::prod:
+      return total * x;
+    case Reduce::max:
+      return x > total || x != x ? x : total;
+    case Reduce::min:
+      return x < total || x != x ? x : total;
   }
   return total;
 }

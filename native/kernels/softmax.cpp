@@ -67,9 +67,9 @@ float row_loss(const args::cross_entropy<float>& e, i64 r, float lse) {
   const float loss = (1.f - smooth) * (e.weight ? e.weight[t] : 1.f) * (lse - x[t]);
   if (smooth == 0.f) return loss;
   return loss + smooth / static_cast<float>(e.columns) * sum_columns(e.columns, [&](i64 c) {
-           const vf nll = lse - load(x + c);
-           return e.weight ? nll * load(e.weight + c) : nll;
-         });
+                  const vf nll = lse - load(x + c);
+                  return e.weight ? nll * load(e.weight + c) : nll;
+                });
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ void softmax_backward(const args::softmax_backward<float>& s, Context& context) 
 }
 
 void cross_entropy(const args::cross_entropy<float>& e, Context& context) {
-  float* losses = e.reduction == 0 ? e.loss : scratch<float>(context, e.rows);
+  float* losses = e.reduction == 0 ? e.loss : scratch<float>(context, max(e.rows, 1));
   if (!losses) return;
   for_matrix_rows(context, e.rows, e.columns, [&](i64 r) {
     e.lse[r] = log_sum_exp(e.x + r * e.columns, e.columns);
@@ -143,8 +143,7 @@ void cross_entropy_backward(const args::cross_entropy_backward<float>& e, Contex
     const float* x = e.x + r * e.columns;
     float* dx = e.dx + r * e.columns;
     const i32 t = e.target[r];
-    if (t == e.ignore_index || t < 0 || t >= e.columns)
-      return map_columns(dx, e.columns, [](i64) { return vf{}; });
+    if (t == e.ignore_index || t < 0 || t >= e.columns) return map_columns(dx, e.columns, [](i64) { return vf{}; });
     const float dloss = e.reduction == 0 ? e.dloss[r] : shared, lse = e.lse[r];
     const float target = dloss * hit * (e.weight ? e.weight[t] : 1.f), other = dloss * smooth;
     const float scale = target + other * weights;

@@ -1,4 +1,5 @@
-// Strided operands of any rank, walked as rows of their innermost dim; and the parallel loops of bandwidth-bound kernels.
+// Strided operands of any rank, walked as rows of their innermost dim; and the parallel loops of bandwidth-bound
+// kernels.
 #pragma once
 #include "isa.h"
 

@@ -202,7 +202,8 @@ QUERN_INLINE vf replace_far(vf x, vf y, const F& exact) {  // the C library's an
 QUERN_INLINE vf sin_quarter(vf r, vi n) {
   const vf z = r * r;
   const vf s = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * r + r;
-  const vf c = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z - 0.5f * z + 1.f;
+  const vf c =
+      ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z - 0.5f * z + 1.f;
   return as_float(as_unsigned(select((n & 1) != 0, c, s)) ^ (as_unsigned(n & 2) << 30));
 }
 QUERN_INLINE vf sin(vf x) {

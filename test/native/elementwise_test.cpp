@@ -10,9 +10,10 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 const float nan = std::numeric_limits<float>::quiet_NaN();
 
-const std::vector<float> specials = {0.f,     -0.f,     1.f,   -1.f,   0.5f,     -2.f,  3.f,         -3.f,     2.5f,
-                                     1e-45f,  -1e-40f,  1e30f, -1e38f, 3.4e38f,  88.7f, -103.5f,     16777216, 16777215,
-                                     infinity, -infinity, nan, 1e-20f, 0x1p-126f, 0x1p24f, -16777215, 1.0000001f};
+const std::vector<float> specials = {0.f,    -0.f,      1.f,      -1.f,      0.5f,      -2.f,      3.f,
+                                     -3.f,   2.5f,      1e-45f,   -1e-40f,   1e30f,     -1e38f,    3.4e38f,
+                                     88.7f,  -103.5f,   16777216, 16777215,  infinity,  -infinity, nan,
+                                     1e-20f, 0x1p-126f, 0x1p24f,  -16777215, 1.0000001f};
 
 // Bits of all exponents and signs, then a fine sweep of the usual range; a number of elements that fills no vector.
 Buffer<float> sweep() {
@@ -68,14 +69,16 @@ struct Bound {
   i32 kind;
   double ulps;
 };
-#define UNARY(name, bound) Bound{#name, static_cast<i32>(Unary::name), bound}
-#define BINARY(name, bound) Bound{#name, static_cast<i32>(Binary::name), bound}
-const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),  UNARY(abs, 0),        UNARY(sign, 0),   UNARY(exp, 2),
-                              UNARY(log, 2),      UNARY(sqrt, 0.5), UNARY(rsqrt, 1.5),  UNARY(square, 0.5),
-                              UNARY(reciprocal, 0.5), UNARY(sin, 2), UNARY(cos, 2),     UNARY(tanh, 4), UNARY(sigmoid, 4),
-                              UNARY(relu, 0)};
-const Bound binary_bounds[] = {BINARY(add, 0.5), BINARY(sub, 0.5), BINARY(mul, 0.5), BINARY(div, 0.5), BINARY(pow, 2),
-                               BINARY(maximum, 0), BINARY(minimum, 0), BINARY(relu_grad, 0)};
+#define UNARY(name, bound) \
+  Bound { #name, static_cast < i32>(Unary::name), bound }
+#define BINARY(name, bound) \
+  Bound { #name, static_cast < i32>(Binary::name), bound }
+const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),          UNARY(abs, 0),    UNARY(sign, 0),
+                              UNARY(exp, 2),      UNARY(log, 2),          UNARY(sqrt, 0.5), UNARY(rsqrt, 1.5),
+                              UNARY(square, 0.5), UNARY(reciprocal, 0.5), UNARY(sin, 2),    UNARY(cos, 2),
+                              UNARY(tanh, 4),     UNARY(sigmoid, 4),      UNARY(relu, 0)};
+const Bound binary_bounds[] = {BINARY(add, 0.5), BINARY(sub, 0.5),   BINARY(mul, 0.5),   BINARY(div, 0.5),
+                               BINARY(pow, 2),   BINARY(maximum, 0), BINARY(minimum, 0), BINARY(relu_grad, 0)};
 
 std::vector<i32> dense(i64 n, int operands) {
   std::vector<i32> layout(1 + operands, 1);
@@ -152,9 +155,11 @@ TEST(elementwise_of_any_layout) {
     const Buffer<float> a = integers(sa.elements, -9, 9, round), b = integers(sb.elements, -9, 9, round + 1000);
     const Buffer<u8> condition = integers<u8>(sc.elements, 0, 2, round);
     const float *pa = a + sa.origin, *pb = b + sb.origin;
-    const auto one = layout_of(shape, so, sa), two = layout_of(shape, so, sa, sb), three = layout_of(shape, so, sc, sa, sb);
-    const i32 sub = static_cast<i32>(Binary::sub), neg = static_cast<i32>(Unary::neg), le = static_cast<i32>(Compare::le);
-    const auto run = [&](const Kernels& k, Context& context, Buffer<float> (&out)[5], Buffer<u8>& mask) {
+    const auto one = layout_of(shape, so, sa), two = layout_of(shape, so, sa, sb),
+               three = layout_of(shape, so, sc, sa, sb);
+    const i32 sub = static_cast<i32>(Binary::sub), neg = static_cast<i32>(Unary::neg),
+              le = static_cast<i32>(Compare::le);
+    const auto run = [&](const Kernels& k, Context& context, Buffer<float>(&out)[5], Buffer<u8>& mask) {
       k.unary({out[0], pa, neg, rank, one.data(), 0}, context);
       k.binary({out[1], pa, pb, sub, rank, two.data(), 0}, context);
       k.scalar({out[2], pa, sub, 0, 2, rank, one.data(), 0}, context);
@@ -163,7 +168,8 @@ TEST(elementwise_of_any_layout) {
       k.compare({mask, pa, pb, le, rank, two.data(), 0}, context);
     };
     const i64 n = so.elements;
-    Buffer<float> expected[5] = {Buffer<float>(n), Buffer<float>(n), Buffer<float>(n), Buffer<float>(n), Buffer<float>(n)};
+    Buffer<float> expected[5] = {Buffer<float>(n), Buffer<float>(n), Buffer<float>(n), Buffer<float>(n),
+                                 Buffer<float>(n)};
     Buffer<float> got[5] = {Buffer<float>(n), Buffer<float>(n), Buffer<float>(n), Buffer<float>(n), Buffer<float>(n)};
     Buffer<u8> expected_mask(n), mask(n);
     run(reference::table<float>(), serial, expected, expected_mask);

@@ -75,8 +75,9 @@ TEST(conversions) {
   for (i64 n : sizes) {
     Buffer<float> x(n);
     Random random(n);
-    const float specials[] = {NAN, infinity, -infinity, 2147483648.f, -2147483648.f, -2147483904.f, 2147483520.f, 255.f,
-                              256.f, 255.9f, -0.9f, 0.9f, -0.f, 1e-40f, 3e9f};
+    const float specials[] = {NAN,           infinity,     -infinity, 2147483648.f, -2147483648.f,
+                              -2147483904.f, 2147483520.f, 255.f,     256.f,        255.9f,
+                              -0.9f,         0.9f,         -0.f,      1e-40f,       3e9f};
     for (i64 i = 0; i < n; i++)
       x[i] = i < 15 ? specials[i] : static_cast<float>((random.uniform() - 0.5) * (i % 2 ? 600 : 6e9));
     const i32 count = static_cast<i32>(n);

@@ -18,8 +18,12 @@ struct Shape {
 Shape random_shape(Random& random) {
   const auto pick = [&](i64 low, i64 high) { return static_cast<i32>(random.between(low, high)); };
   const i32 channels[] = {1, 3, 4, 7, 16, 17, 32, 50};
-  Shape s{pick(1, 3), channels[random.between(0, 7)], pick(1, 12), pick(1, 12), pick(1, 4), pick(1, 4), pick(1, 4),
-          pick(1, 4), 0, 0, 1, 1};
+  Shape s{pick(1, 3),  channels[random.between(0, 7)],
+          pick(1, 12), pick(1, 12),
+          pick(1, 4),  pick(1, 4),
+          pick(1, 4),  pick(1, 4),
+          0,           0,
+          1,           1};
   if (random.between(0, 1)) s.kh = s.kw = s.stride_h = s.stride_w = pick(2, 3);
   if (random.between(0, 1)) {
     s.pad_h = pick(0, s.kh / 2);

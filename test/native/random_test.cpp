@@ -28,8 +28,8 @@ TEST(uniform_and_dropout_have_the_same_bits_everywhere) {
       const Buffer<float> x = reals(n);
       Buffer<float> expected(n), got(n);
       for (const auto& [low, high] : {std::pair{0.0, 1.0}, std::pair{-0.3, 7.1}}) {
-        reference::uniform<float>(
-            {expected, count, low, high, s.seed_lo, s.seed_hi, s.counter_lo, s.counter_hi}, serial);
+        reference::uniform<float>({expected, count, low, high, s.seed_lo, s.seed_hi, s.counter_lo, s.counter_hi},
+                                  serial);
         on_every_backend([&, low = low, high = high](const Kernels& k, Context& context) {
           got.poison();
           k.uniform({got, count, low, high, s.seed_lo, s.seed_hi, s.counter_lo, s.counter_hi}, context);

@@ -37,8 +37,8 @@ void check_reduction(const Reduction& c, const float* x, Reduce kind, double tol
   Buffer<float> expected(c.outputs), got(c.outputs), again(c.outputs);
   Workers serial(1);
   const auto args = [&](float* out) {
-    return args::reduce<float>{out,       x,         static_cast<i32>(kind),  c.kept,
-                               c.reduced, c.layout.data(), static_cast<i32>(c.layout.size())};
+    return args::reduce<float>{
+        out, x, static_cast<i32>(kind), c.kept, c.reduced, c.layout.data(), static_cast<i32>(c.layout.size())};
   };
   reference::reduce(args(expected), serial);
   on_every_backend([&](const Kernels& k, Context& context) {
@@ -86,7 +86,8 @@ TEST(large_reductions_are_accurate_and_deterministic) {
     Buffer<float> x = reals(n);
     for (i64 i = 0; i < n; i++) x[i] += 1.5f;
     for (unsigned mask = 1; mask < 1u << shape.size(); mask++)
-      for (Reduce kind : {Reduce::sum, Reduce::mean, Reduce::max}) check_reduction(reduction(shape, mask), x, kind, 4e-7);
+      for (Reduce kind : {Reduce::sum, Reduce::mean, Reduce::max})
+        check_reduction(reduction(shape, mask), x, kind, 4e-7);
   }
 }
 

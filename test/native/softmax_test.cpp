@@ -7,7 +7,8 @@ using namespace quern::test;
 
 namespace {
 
-const std::pair<i32, i32> shapes[] = {{0, 3}, {1, 1}, {5, 3}, {64, 10}, {3, 16}, {7, 17}, {4, 1000}, {300, 129}, {2, 20011}};
+const std::pair<i32, i32> shapes[] = {{0, 3},  {1, 1},    {5, 3},     {64, 10},  {3, 16},
+                                      {7, 17}, {4, 1000}, {300, 129}, {2, 20011}};
 
 Buffer<float> logits(i64 n, double scale, u64 seed = 1) {
   Buffer<float> x = reals(n, seed);
@@ -45,10 +46,10 @@ TEST(softmax_of_infinities_and_nan) {
   const float inf = std::numeric_limits<float>::infinity();
   for (i32 columns : {3, 40}) {
     Buffer<float> x = logits(4 * columns, 1), y(4 * columns);
-    x[0] = -inf;                                               // row 0: one class excluded
-    x[columns + 1] = NAN;                                      // row 1
+    x[0] = -inf;                                                  // row 0: one class excluded
+    x[columns + 1] = NAN;                                         // row 1
     for (i64 c = 0; c < columns; c++) x[2 * columns + c] = -inf;  // row 2: none left
-    x[3 * columns] = 1e30f;                                    // row 3: certain
+    x[3 * columns] = 1e30f;                                       // row 3: certain
     on_every_backend([&](const Kernels& k, Context& context) {
       k.softmax({y, x, 4, columns, 0}, context);
       CHECK(y[0] == 0 && y[1] > 0 && y[3 * columns] == 1 && y[3 * columns + 1] == 0);
@@ -71,11 +72,13 @@ TEST(cross_entropy_forward_and_backward) {
       for (i64 r = 2; r < rows; r += 5) target[r] = -100;
       Buffer<float> weight = reals(columns, 9), dloss = reals(losses, 3);
       for (i64 c = 0; c < columns; c++) weight[c] = std::fabs(weight[c]) + 0.1f;
-      const Buffer<double> xd = converted<double>(x), weightd = converted<double>(weight), dlossd = converted<double>(dloss);
+      const Buffer<double> xd = converted<double>(x), weightd = converted<double>(weight),
+                           dlossd = converted<double>(dloss);
       const bool weighted = variant >= 6;
       Buffer<double> loss(losses), lse(rows), sum(1), dx(n);
       reference::cross_entropy<double>(
-          {loss, lse, sum, xd, target, weighted ? weightd.data() : nullptr, rows, columns, reduction, -100, smooth}, serial);
+          {loss, lse, sum, xd, target, weighted ? weightd.data() : nullptr, rows, columns, reduction, -100, smooth},
+          serial);
       reference::cross_entropy_backward<double>({dx, dlossd, lse, sum, xd, target, weighted ? weightd.data() : nullptr,
                                                  rows, columns, reduction, -100, smooth},
                                                 serial);
@@ -86,8 +89,8 @@ TEST(cross_entropy_forward_and_backward) {
         CHECK_CLOSE(got, loss, 2e-6);
         CHECK_CLOSE(got_lse, lse, 1e-6);
         CHECK_CLOSE(got_sum, sum, 1e-6);
-        k.cross_entropy_backward({got_dx, dloss, got_lse, got_sum, x, target, w, rows, columns, reduction, -100, smooth},
-                                 context);
+        k.cross_entropy_backward(
+            {got_dx, dloss, got_lse, got_sum, x, target, w, rows, columns, reduction, -100, smooth}, context);
         CHECK_CLOSE(got_dx, dx, 3e-6);
       });
     }
