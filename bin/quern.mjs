@@ -124,7 +124,7 @@ function advice(missing) {
   const programs = missing.filter((what) => what !== 'headers')
   const debian = process.platform === 'linux' ? ' (Debian, Ubuntu: apt-get install g++ cmake make)' : ''
   if (programs.length > 0) steps.push(`install what is missing: ${programs.join(', ')}${debian}`)
-  steps.push(checkout ? 'run `npm run build -- native`' : 'run `npm rebuild quern --foreground-scripts`')
+  steps.push(checkout ? 'run `npm run compile -- native`' : 'run `npm rebuild quern --foreground-scripts`')
   console.log('\nFor native speed:')
   for (const [i, step] of steps.entries()) console.log(`  ${i + 1}. ${step}`)
   if (existsSync(join(root, 'build/install.log')))

@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run build [-- native tests wasm ts neon]`: builds what is stale among those named; without names all but neon.
+// `npm run compile [-- native tests wasm ts neon]`: builds what is stale among those named; without names all but neon.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'

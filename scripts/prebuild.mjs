@@ -1,4 +1,4 @@
-// `npm run prebuildify`: the addon as prebuilds/<platform>-<arch>/quern.<libc>.node, where node-gyp-build finds it.
+// `npm run prebuild`: the addon as prebuilds/<platform>-<arch>/quern.<libc>.node, where node-gyp-build finds it.
 // prebuildify's own node-gyp would download Node's headers; CMake has them from npm.
 import prebuildify from 'prebuildify'
 import { root } from './native.mjs'

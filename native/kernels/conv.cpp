@@ -1,3 +1,4 @@
+#include "conv_shape.h"
 #include "gather.h"
 
 namespace quern::QUERN_ISA {
@@ -48,18 +49,7 @@ bool make_taps(Taps& taps, i64 count, Context& context) {
   return taps.y != nullptr;
 }
 
-template <class Args>
-bool is_depthwise(const Args& p) {
-  return p.groups == p.ic && p.groups == p.oc && p.groups > 1;
-}
-
-// 1×1 kernels that see each pixel alone: rows of all images are one tall image.
-template <class Args>
-bool is_pointwise(const Args& p) {
-  return p.kh == 1 && p.kw == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_h == 0 && p.pad_w == 0 &&
-         p.ih == p.oh && p.iw == p.ow;
-}
-
+// Rows of all images are one tall image to a kernel that sees each pixel alone.
 void join_images(Gather& g) {
   g.rows *= g.images;
   g.height *= g.images;
@@ -100,9 +90,9 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
   if (!make_taps(taps, kernel, context)) return;
   const i64 depth = lanes ? 1 : g.channels;
   for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
-  g.weights = pack_weights({kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel,
-                            g.outputs * depth * kernel},
-                           p.w, context);
+  g.weights = pack_weights(
+      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel}, p.w,
+      context);
   if (!g.weights) return;
   // Undilated taps of a row touch contiguous memory: they are one tap with a longer run.
   const bool fused = p.dil_w == 1 && p.groups == 1 && !lanes;
@@ -139,9 +129,9 @@ void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& c
       g.y = p.dx + (ry * p.iw + rx) * p.ic;
       g.rows = ceil_div(p.ih - ry, p.stride_h), g.columns = ceil_div(p.iw - rx, p.stride_w);
       const i64 column_stride = kernel, k_stride = g.outputs * kernel;
-      g.weights = pack_weights({g.taps, depth, g.outputs, g.groups, taps.offset, lanes ? 0 : k_stride, column_stride,
-                                g.channels * k_stride},
-                               p.w, context);
+      g.weights = pack_weights(
+          {g.taps, depth, g.outputs, g.groups, taps.offset, lanes ? 0 : k_stride, column_stride, g.channels * k_stride},
+          p.w, context);
       if (!g.weights) return;
       Gather whole = g;
       if (is_pointwise(p)) join_images(whole);

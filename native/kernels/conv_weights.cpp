@@ -1,3 +1,4 @@
+#include "conv_shape.h"
 #include "pack.h"
 
 namespace quern::QUERN_ISA {
@@ -10,14 +11,14 @@ using Args = args::conv2d_backward_weights<float>;
 // register tile is, by kind, steps: c; rows: (tap, c), for few channels; lanes: the taps of depthwise convolution.
 struct Plan {
   A kind;
-  i64 groups, channels, outputs, taps;      // channels and outputs of one group
-  i64 panels, rows, group_floats;           // of the sums: (groups, panels, rows, NR or W), rows = taps·channels
-  i64 together, panel_groups;               // panels that one task sums, so that it prepares x once for all of them
-  i64 images, unit_rows, across_y, units;   // a unit of work: so many rows of so many images
-  i64 slices, slice_floats;                 // the units are split into slices, each with its own sums
-  i64 height, width;                        // of the part of x under a unit
-  bool x_in_place, dy_in_place;             // read where it is; else copied, x tile by tile and dy panel by panel
-  i64 dy_floats, x_floats, worker_floats;   // copies, per worker
+  i64 groups, channels, outputs, taps;     // channels and outputs of one group
+  i64 panels, rows, group_floats;          // of the sums: (groups, panels, rows, NR or W), rows = taps·channels
+  i64 together, panel_groups;              // panels that one task sums, so that it prepares x once for all of them
+  i64 images, unit_rows, across_y, units;  // a unit of work: so many rows of so many images
+  i64 slices, slice_floats;                // the units are split into slices, each with its own sums
+  i64 height, width;                       // of the part of x under a unit
+  bool x_in_place, dy_in_place;            // read where it is; else copied, x tile by tile and dy panel by panel
+  i64 dy_floats, x_floats, worker_floats;  // copies, per worker
   float *memory, *sums, *bias_sums;
 };
 
@@ -35,12 +36,16 @@ void choose_units(Plan& w, const Args& p, int threads) {
   w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
   w.across_y = ceil_div(p.oh, w.unit_rows);
   w.units = ceil_div(p.n, w.images) * w.across_y;
-  w.slices = w.groups * w.panel_groups % threads == 0 ? 1 : min<i64>(w.units, threads);
+  // Tasks that the threads can share evenly.
+  w.slices = 1;
+  while (w.groups * w.panel_groups * w.slices % threads != 0) w.slices++;
+  const i64 affordable = max<i64>(1, (i64(16) << 20) / max<i64>(1, w.slice_floats));
+  w.slices = min(min(w.slices, w.units), affordable);
 }
 
 Plan make_plan(const Args& p, int threads) {
   Plan w{};
-  const bool lanes = p.groups == p.ic && p.groups == p.oc && p.groups > 1;
+  const bool lanes = is_depthwise(p);
   w.groups = lanes ? 1 : p.groups;
   w.channels = lanes ? 1 : p.ic / w.groups;
   w.outputs = p.oc / w.groups;
@@ -145,68 +150,63 @@ void copy_planes(const Plan& w, const Args& p, const Unit& u, float* out, i64 fi
       }
 }
 
+// Where the rows of a unit begin in x.
+void row_offsets(i64* delta, const Unit& u, i64 image, i64 row) {
+  for (i64 i = 0; i < u.images; i++)
+    for (i64 y = 0; y < u.rows; y++) *delta++ = i * image + y * row;
+}
+
 // Few channels: (tap, channel) pairs down the tiles.
 void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
   const i64 row = row_width(w, p), image = w.height * row, plane = w.images * image;
   copy_planes(w, p, u, x, u.group * w.channels);
-  for (i64 i = 0; i < t.taps; i++) delta[i] = i / u.rows * image + i % u.rows * p.stride_h * row;
-  const i64 tiles = ceil_div(w.rows, MR);
+  row_offsets(delta, u, image, p.stride_h * row);
   i64 offset[MR];
-  for (i64 i = 0; i < tiles; i++) {
-    const i64 begin = w.rows * i / tiles, rows = w.rows * (i + 1) / tiles - begin;
+  t.a = x, t.a_offset = offset, t.delta = delta;
+  for_tiles(w.rows, [&](i64 first, int rows) {
     for (i64 m = 0; m < rows; m++) {
-      const i64 tap = (begin + m) / w.channels, channel = (begin + m) % w.channels;
-      const i64 shift = tap % p.kw * p.dil_w;
-      offset[m] = channel * plane + tap / p.kw * p.dil_h * row + shift % p.stride_w * phase_width(w, p) +
-                  shift / p.stride_w;
+      const i64 tap = (first + m) / w.channels, channel = (first + m) % w.channels, shift = tap % p.kw * p.dil_w;
+      offset[m] = channel * plane + tap / p.kw * p.dil_h * row;
+      offset[m] += shift % p.stride_w * phase_width(w, p) + shift / p.stride_w;
     }
-    t.a = x, t.a_offset = offset, t.delta = delta;
-    if (!copy_a) {
-      run_panels<A::rows>(w, p, u, begin, rows, dy, t);
-      continue;
-    }
+    if (!copy_a) return run_panels<A::rows>(w, p, u, first, rows, dy, t);
     float* steps = x + w.x_floats;
-    for (i64 j = 0; j < t.taps; j++) pack_rows(steps + j * t.run * rows, x + delta[j], offset, rows, t.run);
+    for (i64 i = 0; i < t.taps; i++) pack_rows(steps + i * t.run * rows, x + delta[i], offset, rows, t.run);
     const i64 zero = 0;
-    Tile packed = t;
-    packed.a = steps, packed.a_step = rows, packed.delta = &zero, packed.taps = 1, packed.run = t.taps * t.run;
-    run_panels<A::steps>(w, p, u, begin, rows, dy, packed);
-  }
+    Tile copied = t;
+    copied.a = steps, copied.a_step = rows, copied.delta = &zero, copied.taps = 1, copied.run = t.taps * t.run;
+    run_panels<A::steps>(w, p, u, first, rows, dy, copied);
+  });
 }
 
 // Channels down the tiles, tap after tap.
 void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
-  const i64 tiles = ceil_div(w.channels, MR);
-  for (i64 i = 0; i < tiles; i++) {
-    const i64 begin = w.channels * i / tiles, rows = w.channels * (i + 1) / tiles - begin;
-    const i64 first = u.group * w.channels + begin, pixel = w.x_in_place ? p.ic : round_up(rows, W);
+  for_tiles(w.channels, [&](i64 first, int rows) {
+    const i64 channel = u.group * w.channels + first, pixel = w.x_in_place ? p.ic : round_up(rows, W);
     const i64 row = (w.x_in_place ? p.iw : w.width) * pixel, image = (w.x_in_place ? p.ih : w.height) * row;
-    if (!w.x_in_place) copy_channels(w, p, u, x, first, pixel);
-    const float* a = w.x_in_place ? p.x + u.n * image + u.y * p.stride_h * row + first : x;
-    for (i64 j = 0; j < t.taps; j++) delta[j] = j / u.rows * image + j % u.rows * p.stride_h * row;
+    if (!w.x_in_place) copy_channels(w, p, u, x, channel, pixel);
+    const float* a = w.x_in_place ? p.x + u.n * image + u.y * p.stride_h * row + channel : x;
+    row_offsets(delta, u, image, p.stride_h * row);
     t.delta = delta, t.a_step = p.stride_w * pixel;
     for (i64 tap = 0; tap < w.taps; tap++) {
       t.a = a + tap / p.kw * p.dil_h * row + tap % p.kw * p.dil_w * pixel;
-      run_panels<A::steps>(w, p, u, tap * w.channels + begin, rows, dy, t);
+      run_panels<A::steps>(w, p, u, tap * w.channels + first, rows, dy, t);
     }
-  }
+  });
 }
 
 // Depthwise: taps down the tiles, a panel of channels across.
 void add_lanes(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
-  const i64 pixel = w.outputs - u.first * NR > W ? NR : W, row = w.width * pixel, image = w.height * row, tiles = ceil_div(w.taps, MR);
+  const i64 pixel = w.outputs - u.first * NR > W ? NR : W, row = w.width * pixel;
   copy_channels(w, p, u, x, u.first * NR, pixel);
-  for (i64 j = 0; j < t.taps; j++) delta[j] = j / u.rows * image + j % u.rows * p.stride_h * row;
+  row_offsets(delta, u, w.height * row, p.stride_h * row);
   i64 offset[MR];
   t.a = x, t.a_offset = offset, t.a_step = p.stride_w * pixel, t.delta = delta;
-  for (i64 i = 0; i < tiles; i++) {
-    const i64 begin = w.taps * i / tiles, rows = w.taps * (i + 1) / tiles - begin;
-    for (i64 m = 0; m < rows; m++) {
-      const i64 tap = begin + m;
-      offset[m] = (tap / p.kw * p.dil_h * w.width + tap % p.kw * p.dil_w) * pixel;
-    }
-    run_panels<A::lanes>(w, p, u, begin, rows, dy, t);
-  }
+  for_tiles(w.taps, [&](i64 first, int rows) {
+    for (i64 m = 0; m < rows; m++)
+      offset[m] = (first + m) / p.kw * p.dil_h * row + (first + m) % p.kw * p.dil_w * pixel;
+    run_panels<A::lanes>(w, p, u, first, rows, dy, t);
+  });
 }
 
 // Task: the sums of some panels over one slice.
@@ -284,7 +284,8 @@ void conv2d_backward_weights(const Args& p, Context& context) {
   w.bias_sums = p.dbias ? scratch<float>(context, w.slices * w.groups * round_up(w.outputs, W)) : nullptr;
   if (!w.memory || (p.dw && !w.sums) || (p.dbias && !w.bias_sums)) return;
 
-  const i64 tasks = w.groups * w.panel_groups * w.slices, writes = w.groups * w.panels * ceil_div(w.channels, block_channels);
+  const i64 tasks = w.groups * w.panel_groups * w.slices,
+            writes = w.groups * w.panels * ceil_div(w.channels, block_channels);
   const i64 work = pixels * max(size, i64(p.oc));
   for_tasks(context, work, tasks, [&](i64 i, int id) { sum_slice(w, p, i, w.memory + id * worker); });
   if (p.dbias) write_bias(w, p);

@@ -5,7 +5,7 @@
 
 namespace quern::QUERN_ISA {
 
-constexpr i64 slab_floats = 96 << 10;  // of the source that one task works on: it shares L2 with weights and output
+constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
 
 struct Gather {
@@ -105,8 +105,10 @@ inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   return true;
 }
 
-// out(width,channels) = a row of pixels that starts at column `left` of x(columns,channels of group_pixel), zeros around
-inline void pad_row(float* out, i64 pixel, i64 width, const float* x, i64 x_pixel, i64 columns, i64 channels, i64 left) {
+// out(width,channels) = a row of pixels that starts at column `left` of x(columns,channels of group_pixel), zeros
+// around
+inline void pad_row(float* out, i64 pixel, i64 width, const float* x, i64 x_pixel, i64 columns, i64 channels,
+                    i64 left) {
   const i64 before = min(width, max<i64>(0, -left)), end = max(before, min(width, columns - left));
   clear(out, before * pixel);
   if (pixel == x_pixel)
@@ -165,7 +167,7 @@ inline void run_pass(const Gather& g, const Pass& p, Tile t, int rows, float* ti
 
 // Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
 inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
-  const i64 last = p.last, panel_floats = g.taps * g.run * NR, tiles = ceil_div(pixels, MR);
+  const i64 last = p.last, panel_floats = g.taps * g.run * NR;
   const bool at_once = copy_a || (last - p.first) * panel_floats <= weight_floats;
   const i64 panels = at_once ? last - p.first : 1;
   const i64 taps = at_once || panel_floats <= weight_floats ? g.taps : max<i64>(1, weight_floats / (g.run * NR));
@@ -174,11 +176,10 @@ inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixel
     p.tap = 0;
     do {
       p.taps = min(taps, g.taps - p.tap);
-      for (i64 i = 0; i < tiles; i++) {
-        const i64 begin = pixels * i / tiles, end = pixels * (i + 1) / tiles;
-        t.a_offset = s.a_offset + begin, t.c_offset = s.c_offset + begin;
-        run_pass(g, p, t, static_cast<int>(end - begin), tile_copy);
-      }
+      for_tiles(pixels, [&](i64 first, int rows) {
+        t.a_offset = s.a_offset + first, t.c_offset = s.c_offset + first;
+        run_pass(g, p, t, rows, tile_copy);
+      });
       p.tap += p.taps;
     } while (p.tap < g.taps);
   }

@@ -7,9 +7,9 @@ namespace {
 
 using Args = args::matmul<float>;
 
-constexpr i64 k_block = 384;         // rows of a packed panel of B: 48 KB with AVX-512
-constexpr i64 panels_together = 8;   // of B, packed at once: rows of B are read in longer pieces
-constexpr i64 m_block = 512;         // rows of A that share one packing of B; with k_block they fill most of L2
+constexpr i64 k_block = 384;        // rows of a packed panel of B: 48 KB with AVX-512
+constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
+constexpr i64 m_block = 512;        // rows of A that share one packing of B; with k_block they fill most of L2
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
 struct Plan {
@@ -22,27 +22,36 @@ struct Plan {
   i64 b_floats, worker_floats;
 };
 
+i64 greatest_common_divisor(i64 a, i64 b) { return b == 0 ? a : greatest_common_divisor(b, a % b); }
+
+// Shares of equal size: of columns as far as the number of panels divides, else of rows too.
+void cut(Plan& plan, const Args& p, int threads) {
+  const i64 panels = ceil_div(p.n, NR);
+  plan.m_blocks = ceil_div(p.m, m_block);
+  plan.n_chunks = 1;
+  const i64 blocks = p.batch * plan.m_blocks;
+  if (blocks % threads != 0 && blocks < 8 * threads) {
+    plan.n_chunks = greatest_common_divisor(panels, threads);
+    const i64 rest = threads / plan.n_chunks;
+    if (rest > 1 && p.m >= 4 * MR * rest)
+      plan.m_blocks = round_up(plan.m_blocks, rest);
+    else
+      plan.n_chunks = min<i64>(panels, threads);
+  }
+  plan.block_m = ceil_div(p.m, plan.m_blocks);
+  plan.chunk_n = ceil_div(panels, plan.n_chunks) * NR;
+}
+
 Plan make_plan(const Args& p, int threads) {
   Plan plan{};
-  const i64 panels = ceil_div(p.n, NR);
   // A few rows of A only: B is streamed, some rows of it side by side.
   const bool stream = p.m <= 4 && p.n >= 8 * NR && p.b_col_stride == 1;
   plan.k_blocks = max<i64>(1, ceil_div(p.k, stream ? 32 : k_block));
   plan.block_k = ceil_div(p.k, plan.k_blocks);
-  plan.m_blocks = ceil_div(p.m, m_block);
-  plan.n_chunks = 1;
-  if (i64(p.batch) * plan.m_blocks % threads != 0 && i64(p.batch) * plan.m_blocks < 8 * threads) {
-    if (panels % threads == 0 || panels >= 4 * threads || p.m < 4 * MR)
-      plan.n_chunks = min<i64>(panels, threads);
-    else
-      plan.m_blocks = max<i64>(plan.m_blocks, min<i64>(threads, ceil_div(p.m, MR)));
-  }
-  plan.block_m = ceil_div(p.m, plan.m_blocks);
-  plan.chunk_n = ceil_div(panels, plan.n_chunks) * NR;
+  cut(plan, p, threads);
 
   // A copy of B pays once it serves a few tiles; a copy of A, once it serves a few panels.
-  const bool columns_contiguous = p.b_col_stride == 1;
-  plan.pack_b = !columns_contiguous || (plan.block_m > 2 * MR && i64(p.k) * p.n > 4096);
+  plan.pack_b = p.b_col_stride != 1 || (plan.block_m > 2 * MR && i64(p.k) * p.n > 4096);
   const bool rows = p.a_col_stride == 1, steps = p.a_row_stride == 1;
   const bool wide = plan.chunk_n > 4 * NR;
   // Rows that lie a multiple of 4 KB apart share one set of L1.
@@ -56,12 +65,6 @@ Plan make_plan(const Args& p, int threads) {
   return plan;
 }
 
-// Rows [begin, end) of the i-th of `tiles` tiles that share m rows evenly: 64 rows are 13+13+13+13+12, not 4×14+8.
-struct Rows {
-  i64 begin, end;
-};
-Rows tile_rows(i64 i, i64 tiles, i64 m) { return {m * i / tiles, m * (i + 1) / tiles}; }
-
 void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
   if (p.a_col_stride == 1) {
     i64 offset[MR];
@@ -72,43 +75,35 @@ void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
     for (i64 i = 0; i < m; i++) out[j * m + i] = a[i * p.a_row_stride + j * p.a_col_stride];
 }
 
+void copy_rows(const Args& p, float* out, i64 pitch, const float* a, i64 m, i64 k) {
+  for (i64 i = 0; i < m; i++, out += pitch, a += p.a_row_stride) {
+    if (p.a_col_stride == 1)
+      copy(out, a, k);
+    else
+      for (i64 j = 0; j < k; j++) out[j] = a[j * p.a_col_stride];
+  }
+}
+
 // The copy of a(m,k): A::steps tile after tile in k-major order, A::rows row after row.
 void copy_block(const Plan& plan, const Args& p, float* out, const float* a, i64 m, i64 k) {
-  const i64 tiles = ceil_div(m, MR);
-  for (i64 i = 0; i < tiles; i++) {
-    const auto [begin, end] = tile_rows(i, tiles, m);
-    if (plan.kind == A::steps) {
-      copy_steps(p, out + begin * k, a + begin * p.a_row_stride, end - begin, k);
-    } else {
-      for (i64 row = begin; row < end; row++) {
-        float* to = out + row * plan.a_pitch;
-        const float* from = a + row * p.a_row_stride;
-        if (p.a_col_stride == 1)
-          copy(to, from, k);
-        else
-          for (i64 j = 0; j < k; j++) to[j] = from[j * p.a_col_stride];
-      }
-    }
-  }
+  if (plan.kind == A::rows) return copy_rows(p, out, plan.a_pitch, a, m, k);
+  for_tiles(m, [&](i64 i, int rows) { copy_steps(p, out + i * k, a + i * p.a_row_stride, rows, k); });
 }
 
 // One panel of C: all tiles of m rows. `a` is the block of A, or its copy.
 void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, i64 a_row) {
-  const i64 tiles = ceil_div(m, MR);
   float* c = t.c;
-  for (i64 i = 0; i < tiles; i++) {
-    const auto [begin, end] = tile_rows(i, tiles, m);
-    const int rows = static_cast<int>(end - begin);
-    t.c = c + begin * p.n;
+  for_tiles(m, [&](i64 i, int rows) {
+    t.c = c + i * p.n;
     if (plan.kind == A::rows) {
-      t.a = a + begin * a_row;
+      t.a = a + i * a_row;
       run_tile<A::rows>(rows, t);
     } else {
-      t.a = plan.pack_a ? a + begin * t.run : a + begin;
+      t.a = plan.pack_a ? a + i * t.run : a + i;
       t.a_step = plan.pack_a ? rows : p.a_col_stride;
       run_tile<A::steps>(rows, t);
     }
-  }
+  });
 }
 
 // Rows [m0, m0+m) and columns [n0, n0+n) of one product.
@@ -160,8 +155,7 @@ void blocked_matmul(const Args& p, Context& context, i64 work) {
     run_block(plan, p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride,
               p.b + batch * p.b_batch_stride, m0, m, n0, n, plan.memory + worker * plan.worker_floats);
   };
-  const i64 tasks = p.batch * per_product;
-  for_tasks(context, work, tasks, task);
+  for_tasks(context, work, p.batch * per_product, task);
 }
 
 // Cuts the longer side into tasks.

@@ -5,8 +5,8 @@
 
 namespace quern::QUERN_ISA {
 
-constexpr int NV = 2;        // vectors across a tile
-constexpr int NR = NV * W;   // columns of a full panel of B
+constexpr int NV = 2;       // vectors across a tile
+constexpr int NR = NV * W;  // columns of a full panel of B
 // Rows of the largest tile: as many as leave registers for a row of B and one element of A.
 #if defined(__AVX512F__)
 constexpr int MR = 14;
@@ -14,6 +14,8 @@ constexpr int MR = 14;
 constexpr int MR = 6;
 #elif defined(__ARM_NEON)
 constexpr int MR = 8;
+#elif defined(__SSE2__)
+constexpr int MR = 5;
 #else
 constexpr int MR = 4;
 #endif
@@ -134,6 +136,16 @@ inline constexpr Tiles<kind> tiles{};
 template <A kind>
 QUERN_INLINE void run_tile(int rows, const Tile& t) {
   tiles<kind>.at[t.columns > W ? 1 : 0][rows - 1](t);
+}
+
+// m rows in tiles of at most MR, as even as can be: 64 are 13+13+13+13+12, not 4×14+8. f(first row, rows)
+template <class F>
+QUERN_INLINE void for_tiles(i64 m, const F& f) {
+  const i64 tiles = ceil_div(m, MR);
+  for (i64 i = 0; i < tiles; i++) {
+    const i64 begin = m * i / tiles, end = m * (i + 1) / tiles;
+    f(begin, static_cast<int>(end - begin));
+  }
 }
 
 constexpr i64 serial_work = 262144;  // multiply-adds below which threads cost more than they bring

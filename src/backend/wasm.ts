@@ -41,7 +41,7 @@ function compile(url: string | undefined): WebAssembly.Module {
   } catch (cause) {
     throw new BackendError(
       `init: expected the WASM module at ${source.href}, could not load it (${(cause as Error).message}); ` +
-        'reinstall the package, or in a checkout run `npm run build`',
+        'reinstall the package, or in a checkout run `npm run compile -- wasm`',
       { cause },
     )
   }

@@ -44,7 +44,8 @@ void check_forward(const Conv& c, bool bias, bool relu) {
 void check_backward_data(const Conv& c) {
   args::conv2d_backward_data<float> args{};
   set_shape(args, c);
-  Buffer<float> dy = integers(i64(c.n) * args.oh * args.ow * c.oc), w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
+  Buffer<float> dy = integers(i64(c.n) * args.oh * args.ow * c.oc),
+                w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
   Buffer<float> expected(i64(c.n) * c.ih * c.iw * c.ic), dx(expected.size());
   args.dy = dy, args.w = w;
   Workers serial(1);

@@ -106,15 +106,15 @@ TEST(unary_is_accurate) {
 }
 
 TEST(binary_is_accurate) {
-  const Buffer<float> a = sweep();
-  Buffer<float> b(a.size()), y(a.size());
+  Buffer<float> a = sweep(), b(a.size()), y(a.size());
   Random random(3);
-  for (i64 i = 0; i < b.size(); i++)  // every special with every other, then powers that stay finite, then anything
-    b[i] = i < 8000 ? specials[i / 2 % specials.size()] : i % 2 ? static_cast<float>(random.between(-9, 9)) : a[i / 2];
-  Buffer<float> left = converted<float>(a);
-  for (i64 i = 0; i < 8000; i++) left[i] = specials[i % specials.size() + 0];
-  for (i64 i = 0; i < 8000; i++) b[i] = specials[i / specials.size() % specials.size()];
-  const Buffer<double> ad = converted<double>(left), bd = converted<double>(b);
+  for (i64 i = 0; i < b.size(); i++) b[i] = i % 2 ? static_cast<float>(random.between(-9, 9)) : a[i / 2];
+  const i64 count = static_cast<i64>(specials.size());
+  for (i64 i = 0; i < count * count; i++) {  // every special value with every other
+    a[i] = specials[i % count];
+    b[i] = specials[i / count];
+  }
+  const Buffer<double> ad = converted<double>(a), bd = converted<double>(b);
   Buffer<double> exact(a.size());
   const auto layout = dense(a.size(), 3);
   Workers serial(1);
@@ -122,7 +122,7 @@ TEST(binary_is_accurate) {
     reference::binary<double>({exact, ad, bd, bound.kind, 1, layout.data(), 4}, serial);
     on_every_backend([&](const Kernels& k, Context& context) {
       y.poison();
-      k.binary({y, left, b, bound.kind, 1, layout.data(), 4}, context);
+      k.binary({y, a, b, bound.kind, 1, layout.data(), 4}, context);
       check_ulps(bound.name, y, exact, bound.ulps);
     });
   }

@@ -106,8 +106,8 @@ TEST(matmul_relu_keeps_nan) {
   a[5 * 30 + 7] = NAN;
   on_every_backend([&](const Kernels& kernels, Context& context) {
     for (bool transposed : {false, true}) {
-      args::matmul<float> args{out, a, b, nullptr, 1, 20, 40, 30, 0, 0, 30, 1, 0, transposed ? 1 : 40,
-                               transposed ? 30 : 1, 1};
+      args::matmul<float> args{
+          out, a, b, nullptr, 1, 20, 40, 30, 0, 0, 30, 1, 0, transposed ? 1 : 40, transposed ? 30 : 1, 1};
       kernels.matmul(args, context);
       for (i64 j = 0; j < 40; j++) CHECK(std::isnan(out[5 * 40 + j]));
       CHECK(out[4 * 40] >= 0);
