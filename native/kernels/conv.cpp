@@ -94,8 +94,8 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
       {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel}, p.w,
       context);
   if (!g.weights) return;
-  // Undilated taps of a row touch contiguous memory: they are one tap with a longer run.
-  const bool fused = p.dil_w == 1 && p.groups == 1 && !lanes;
+  // Undilated taps of a row touch contiguous memory (unless its pixels are moved apart): one tap with a longer run.
+  const bool fused = p.dil_w == 1 && p.groups == 1 && !lanes && !pixels_collide(g.channels);
   const i64 taps_x = fused ? 1 : p.kw;
   g.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
   for (i64 t = 0; t < g.taps; t++) {

@@ -8,6 +8,9 @@ namespace quern::QUERN_ISA {
 constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
 
+// Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
+inline bool pixels_collide(i64 channels) { return channels > 0 && channels % 1024 == 0; }
+
 struct Gather {
   i64 images, rows, columns;  // of y
   float* y;
@@ -55,11 +58,9 @@ inline Slabs make_slabs(const Gather& g, int threads) {
   right += g.reach - 1;
   const i64 span = bottom - s.top + 1;
   s.width = (g.columns - 1) * g.step_w + right - s.left + 1;
-  // Pixels a multiple of 4 KB apart share one set of L1: these are copied too, to a kinder distance.
-  const bool collide = g.channels * g.groups % 1024 == 0 && g.taps > 0 && !g.lanes;
   s.padded = s.top < 0 || s.left < 0 || (g.rows - 1) * g.step_h + bottom >= g.height ||
-             (g.columns - 1) * g.step_w + right >= g.width || collide;
-  s.pixel = s.padded ? g.channels + (g.channels % 1024 == 0 ? 16 : 0) : g.channels * g.groups;
+             (g.columns - 1) * g.step_w + right >= g.width || (pixels_collide(g.channels * g.groups) && !g.lanes);
+  s.pixel = s.padded ? g.channels + (pixels_collide(g.channels) ? 16 : 0) : g.channels * g.groups;
   s.row = s.padded ? s.width * s.pixel : g.width * s.pixel;
 
   const i64 image_floats = source_rows(g, g.rows, span) * s.row;
@@ -105,8 +106,7 @@ inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   return true;
 }
 
-// out(width,channels) = a row of pixels that starts at column `left` of x(columns,channels of group_pixel), zeros
-// around
+// out(width,pixel) = a row of pixels from column `left` of x(columns,x_pixel) on, `channels` of each; zeros around
 inline void pad_row(float* out, i64 pixel, i64 width, const float* x, i64 x_pixel, i64 columns, i64 channels,
                     i64 left) {
   const i64 before = min(width, max<i64>(0, -left)), end = max(before, min(width, columns - left));

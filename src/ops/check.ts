@@ -55,8 +55,14 @@ export function checkDims(operation: string, dims: number | readonly number[] | 
   return list.sort((a, b) => a - b)
 }
 
-/** A shape: whole numbers, none negative. */
+/** The most dimensions that kernels loop over. */
+export const maxRank = 16
+
+/** A shape: at most 16 whole numbers, none negative. */
 export function checkShape(operation: string, shape: readonly number[]): readonly number[] {
+  if (Array.isArray(shape) && shape.length > maxRank) {
+    throw new ShapeError(`${operation}: expected at most ${maxRank} dimensions, got ${shape.length}`)
+  }
   if (Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0)) return shape
   throw new ShapeError(`${operation}: expected a shape of non-negative integers, got ${JSON.stringify(shape)}`)
 }

@@ -21,7 +21,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkDim, checkInteger, checkSameDType, checkShape, checkTensor } from './check.js'
+import { checkDim, checkInteger, checkSameDType, checkShape, checkTensor, maxRank } from './check.js'
 import { sumTo } from './reduce.js'
 
 /** x itself if it is row-major, else a copy that is. */
@@ -74,10 +74,10 @@ function inferShape(operation: string, x: AnyTensor, shape: readonly number[]): 
   const unknown = shape.indexOf(-1)
   const known = sizeOf(shape.filter((_, i) => i !== unknown))
   const full = unknown < 0 ? shape : shape.map((n, i) => (i === unknown ? x.size / known : n))
-  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size
+  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size && full.length <= maxRank
   if (fits) return full
   throw new ShapeError(
-    `${operation}: expected a shape of ${x.size} elements (input ${formatShape(x.shape)}), got ${JSON.stringify(shape)}`,
+    `${operation}: expected a shape of ${x.size} elements in at most ${maxRank} dimensions (input ${formatShape(x.shape)}), got ${JSON.stringify(shape)}`,
   )
 }
 

@@ -132,7 +132,13 @@ TEST(conv_1x1) {
   check_all({3, 40, 7, 9, 70, 1, 1});
   check_all({1, 64, 30, 30, 32, 1, 1});
   check_all({2, 12, 5, 5, 7, 1, 1, 1, 1, 1, 2});
-  check_all({2, 1024, 3, 5, 8, 1, 1});  // pixels 4 KB apart
+}
+
+TEST(conv_with_pixels_4_kb_apart) {
+  check_all({2, 1024, 3, 5, 8, 1, 1});
+  check_all({1, 1024, 4, 3, 3, 3, 3, 1, 1, 1, 1});
+  check_all({1, 3, 4, 3, 1024, 2, 2});
+  check_all({1, 1024, 3, 3, 8, 2, 2, 1, 1, 0, 0, 1, 1, 4});
 }
 
 TEST(conv_of_groups) {
