@@ -11,6 +11,7 @@ const figures = 16
 // Words that may be in flight before submit waits for the engine, where it can wait.
 const wordsCap = 1 << 18
 
+const ballastPerByte = 3
 const maxBallast = 1 << 26
 
 interface Answer {
@@ -116,10 +117,10 @@ class WasmBackend implements Backend {
     this.readSync(0, 0, 0)
   }
 
-  // JavaScript has no call for this. An array of as many bytes, never touched and soon garbage itself, makes the collector
-  // run as often as the memory it cannot see would.
+  // JavaScript has no call for this. An array, never touched and soon garbage itself, makes the collector run as the memory
+  // that it cannot see would; it is larger than that, because WASM memory never shrinks again.
   adjustMemory(bytes: number): void {
-    if (bytes > 0) this.ballast = new ArrayBuffer(Math.min(bytes, maxBallast))
+    if (bytes > 0) this.ballast = new ArrayBuffer(Math.min(ballastPerByte * bytes, maxBallast))
   }
 
   info(): BackendInfo {
