@@ -29,7 +29,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^quern$/, replacement: source('index.ts') },
-      { find: /^quern\/functional$/, replacement: source('ops/functional.ts') },
+      { find: /^quern\/functional$/, replacement: source('functional.ts') },
       { find: /^quern\/(nn|optim|train|data|io)$/, replacement: source('$1/index.ts') },
     ],
   },

@@ -3,6 +3,7 @@ import './methods.js'
 
 export { type InitOptions, init, type RuntimeInfo, runtime, setThreads, synchronize } from './engine/runtime.js'
 export * from './errors.js'
+export * from './functional.js'
 export * as nn from './nn/index.js'
 export {
   type BackwardOptions,
@@ -57,7 +58,6 @@ export {
   sub,
   where,
 } from './ops/elementwise.js'
-export * from './ops/functional.js'
 export { matmul } from './ops/matmul.js'
 export { manualSeed, type RandomState, randomState, setRandomState } from './ops/random.js'
 export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'

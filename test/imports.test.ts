@@ -30,7 +30,7 @@ function upward(order: readonly RegExp[], pairs: [string, string][]): string[] {
 
 test('TypeScript: index → train → nn, optim, data, io → ops → tensor → engine → backend → errors', () => {
   const order = [
-    /^src\/index/,
+    /^src\/(index|functional)/,
     /^src\/train\//,
     /^src\/(nn|optim|data)\//,
     /^src\/io\//,

@@ -1,4 +1,5 @@
 // quern/data: datasets and how training gets batches of them.
+import '../methods.js'
 
 export { type Dataset, randomSplit, Subset, TensorDataset } from './dataset.js'
 export * as datasets from './datasets.js'

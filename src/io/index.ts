@@ -1,4 +1,6 @@
 // quern/io: files.
+import '../methods.js'
+
 export { writeAtomically } from './atomic.js'
 export { loadSafetensors, safetensorsMetadata, saveSafetensors } from './safetensors.js'
 export {

@@ -1,4 +1,6 @@
 // quern/nn: layers, named and meant as in torch.nn.
+import '../methods.js'
+
 export { ModuleList, Sequential } from './containers.js'
 export { Conv2d, type Conv2dLayerOptions } from './conv.js'
 export * as init from './init.js'

@@ -1,4 +1,6 @@
 // quern/train: the training loop, what it measures, and what it tells.
+import '../methods.js'
+
 export type { Callback, StepContext } from './callbacks.js'
 export { curvesSvg } from './curves.js'
 export { type EvaluateOptions, evaluate, type Loader, type Loss, predict } from './evaluate.js'
