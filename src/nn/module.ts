@@ -4,6 +4,7 @@ import { runScope, tensorsIn } from '../engine/scope.js'
 import { ArgumentError, FormatError, ShapeError, StateError } from '../errors.js'
 import { keep, noGrad, scope } from '../ops/autograd.js'
 import { to } from '../ops/convert.js'
+import { zeros } from '../ops/create.js'
 import { type AnyTensor, type FloatDType, formatShape, Tensor } from '../tensor.js'
 
 export type StateDict = Record<string, AnyTensor>
@@ -160,14 +161,34 @@ export abstract class Module {
     for (const [name, t] of matching) assign(t, dict[name] as AnyTensor)
   }
 
-  /** A line per module below: path, class and number of parameters. */
-  toString(): string {
+  /** A table of the module and all below it: path, class, shape of the output for an input of this shape, parameters. */
+  summary(inputShape: readonly number[]): string {
+    const shapes = new Map<Module, string>()
+    const told = (module: Module, output: unknown) => {
+      if (output instanceof Tensor) shapes.set(module, formatShape(output.shape))
+    }
+    const modes = this.modules().map((module) => [module, module.training] as const)
+    this.eval()
+    try {
+      noGrad(() => scope(() => observing(told, () => void this.forward(zeros(inputShape)))))
+    } finally {
+      for (const [module, training] of modes) module.training = training
+    }
+    const count = (module: Module) => module.parameters().reduce((sum, p) => sum + p.size, 0)
     const rows = [...this.namedModules()].map(([path, module]) => {
-      const own = [...module.namedParameters()].reduce((sum, [, t]) => sum + t.size, 0)
-      return `${path || '(model)'}: ${module.constructor.name}, ${own.toLocaleString('en-US')} parameters`
+      const shape = shapes.get(module) ?? 'fused'
+      return [path || '(model)', module.constructor.name, shape, count(module).toLocaleString('en-US')]
     })
-    return rows.join('\n')
+    return table([['path', 'module', `output for ${formatShape(inputShape)}`, 'parameters'], ...rows])
   }
+}
+
+// Columns side by side, the last one flush right.
+function table(rows: readonly string[][]): string {
+  const widths = (rows[0] as string[]).map((_, i) => Math.max(...rows.map((row) => (row[i] as string).length)))
+  const last = widths.length - 1
+  const pad = (cell: string, i: number) => (i === last ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))
+  return rows.map((row) => row.map(pad).join('  ')).join('\n')
 }
 
 function keepIn(value: unknown, kept: Set<unknown>): void {

@@ -1,3 +1,4 @@
+import { DataLoader } from '../data/loader.js'
 import { StateError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { noGrad, scope } from '../ops/autograd.js'
@@ -39,6 +40,7 @@ export async function evaluate(
         count += size
       }),
     )
+    release(loader, x, target)
     if (pending.length >= ahead) await pending.shift()
   }
   await Promise.all(pending)
@@ -52,6 +54,11 @@ export const predict = (model: Module, x: Tensor): Tensor => evaluating(model, (
 /** The loss and the metrics of a batch, as tensors. */
 export function measure(output: Tensor, target: AnyTensor, options: EvaluateOptions): Tensor[] {
   return [options.loss(output, target), ...Object.values(options.metrics ?? {}).map((metric) => metric(output, target))]
+}
+
+/** Releases the batches of a DataLoader: they are made for one use. */
+export function release(loader: Loader, ...batch: AnyTensor[]): void {
+  if (loader instanceof DataLoader) for (const t of batch) t.dispose()
 }
 
 /** Reads tensors of one element and releases them. */

@@ -1,4 +1,3 @@
-import { DataLoader } from '../data/loader.js'
 import { NonFiniteError, StateError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { checkInteger } from '../ops/check.js'
@@ -7,7 +6,7 @@ import type { GroupOptions, Optimizer } from '../optim/optimizer.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Callback, StepContext } from './callbacks.js'
 import { findNonFinite } from './diagnose.js'
-import { type EvaluateOptions, evaluate, type Loader, measure, readAll } from './evaluate.js'
+import { type EvaluateOptions, evaluate, type Loader, measure, readAll, release } from './evaluate.js'
 import { History } from './history.js'
 
 export interface FitOptions extends EvaluateOptions {
@@ -123,9 +122,6 @@ class Run {
       )
     }
     options.optimizer.step()
-    // Batches of a DataLoader are made for one use.
-    if (!(this.loader instanceof DataLoader)) return
-    x.dispose()
-    target.dispose()
+    release(this.loader, x, target)
   }
 }
