@@ -26,7 +26,8 @@ typedef struct {
   const char* available;  // every instruction set this build and CPU have, best first, separated by spaces
 } quern_state;
 
-// Opens an engine; isa null or "" picks the best, threads < 1 one per usable core. Null where the CPU or build lacks isa.
+// Opens an engine; isa null or "" picks the best, threads < 1 one per usable core. Null where the CPU or build lacks
+// isa.
 quern_engine* quern_open(const char* isa, int threads);
 void quern_close(quern_engine*);
 

@@ -10,19 +10,29 @@
 namespace quern {
 
 #ifdef QUERN_HAVE_baseline
-namespace baseline { void install(Kernels&); }
+namespace baseline {
+void install(Kernels&);
+}
 #endif
 #ifdef QUERN_HAVE_avx2
-namespace avx2 { void install(Kernels&); }
+namespace avx2 {
+void install(Kernels&);
+}
 #endif
 #ifdef QUERN_HAVE_avx512
-namespace avx512 { void install(Kernels&); }
+namespace avx512 {
+void install(Kernels&);
+}
 #endif
 #ifdef QUERN_HAVE_neon
-namespace neon { void install(Kernels&); }
+namespace neon {
+void install(Kernels&);
+}
 #endif
 #ifdef QUERN_HAVE_wasm
-namespace wasm { void install(Kernels&); }
+namespace wasm {
+void install(Kernels&);
+}
 #endif
 
 namespace {

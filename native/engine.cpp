@@ -142,10 +142,10 @@ struct Reader {
 #define D(f) a.f = r.f64();
 #define OPERANDS(f) a.f = r.operands<T>(a.f##_count);
 #define LIST(f) a.f = r.list(a.f##_count);
-#define QUERN_OP(name, types, ...)                 \
-  template <class T>                               \
+#define QUERN_OP(name, types, ...)                  \
+  template <class T>                                \
   static void decode(Reader& r, args::name<T>& a) { \
-    __VA_ARGS__                                    \
+    __VA_ARGS__                                     \
   }
 #include "ops.def"
 #undef OUT
@@ -236,13 +236,21 @@ bool quern_engine::run_command(const u32* words, u32 length) {
     case Opcode::set_threads:
       set_threads(i32(r.word()));
       return true;
-#define QUERN_OP(name, types, ...)                                               \
-  case Opcode::name:                                                             \
-    switch (dtype) {                                                             \
-      case DType::float32: execute(r, context, tables.f32->name); return true;   \
-      case DType::float64: execute(r, context, tables.f64.name); return true;    \
-      case DType::int32: execute(r, context, tables.int32.name); return true;    \
-      default: execute(r, context, tables.uint8.name); return true;              \
+#define QUERN_OP(name, types, ...)              \
+  case Opcode::name:                            \
+    switch (dtype) {                            \
+      case DType::float32:                      \
+        execute(r, context, tables.f32->name);  \
+        return true;                            \
+      case DType::float64:                      \
+        execute(r, context, tables.f64.name);   \
+        return true;                            \
+      case DType::int32:                        \
+        execute(r, context, tables.int32.name); \
+        return true;                            \
+      default:                                  \
+        execute(r, context, tables.uint8.name); \
+        return true;                            \
     }
 #include "ops.def"
   }
@@ -288,7 +296,8 @@ static void* place(quern_engine* engine, u32 id, size_t offset, size_t bytes, bo
   Buffer* b = engine->find(id);
   engine->opcode = ~0u;
   if (!b || !b->data || (reading && b->poisoned)) return engine->fail(QUERN_POISONED, id, double(bytes)), nullptr;
-  if (offset > b->bytes || bytes > b->bytes - offset) return engine->fail(QUERN_BAD_COMMAND, id, double(bytes)), nullptr;
+  if (offset > b->bytes || bytes > b->bytes - offset)
+    return engine->fail(QUERN_BAD_COMMAND, id, double(bytes)), nullptr;
   return static_cast<char*>(b->data) + offset;
 }
 
@@ -313,6 +322,6 @@ void quern_error(quern_engine* engine, quern_failure* failure) {
 
 void quern_info(quern_engine* engine, quern_state* state) {
   const Arena& a = engine->arena;
-  *state = {double(a.live()),       double(a.peak()),  double(a.reserved()), u32(engine->threads.load()),
+  *state = {double(a.live()),  double(a.peak()), double(a.reserved()), u32(engine->threads.load()),
             engine->isa->name, available_isas()};
 }

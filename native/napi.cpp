@@ -55,8 +55,8 @@ class Host : public Napi::ObjectWrap<Host> {
       Napi::Error::New(env_, "no instruction set named '" + isa + "'").ThrowAsJavaScriptException();
       return;
     }
-    answer_ = Napi::ThreadSafeFunction::New(env_, Napi::Function::New(env_, [](const Napi::CallbackInfo&) {}),
-                                            "quern", 0, 1);
+    answer_ =
+        Napi::ThreadSafeFunction::New(env_, Napi::Function::New(env_, [](const Napi::CallbackInfo&) {}), "quern", 0, 1);
     answer_.Unref(env_);
     napi_add_env_cleanup_hook(env_, shut_down, this);  // after the function's own hook, so that it runs before it
     thread_ = std::thread([this] { serve(); });

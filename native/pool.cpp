@@ -53,8 +53,8 @@ std::mutex ownership;  // held by the engine that runs a job, or changes the wor
 std::mutex& parking = immortal<Parking>().mutex;
 std::condition_variable& work = immortal<Parking>().work;
 std::condition_variable& done = immortal<Parking>().done;
-std::vector<std::thread>& workers = immortal<std::vector<std::thread>>();  // changed by the owner only
-std::atomic<int> count{0};          // of workers
+std::vector<std::thread>& workers = immortal<std::vector<std::thread> >();  // changed by the owner only
+std::atomic<int> count{0};                                                  // of workers
 Job job;
 std::atomic<u32> epoch{0};    // counts jobs
 std::atomic<int> pending{0};  // workers still at this job
@@ -73,7 +73,8 @@ inline void pause() {
 
 template <class Ready>
 bool spin_until(const Ready& ready) {
-  if (count.load(std::memory_order_relaxed) >= cores()) return ready();  // more threads than cores: spinning would only be in the way
+  if (count.load(std::memory_order_relaxed) >= cores())
+    return ready();  // more threads than cores: spinning would only be in the way
   auto end = std::chrono::steady_clock::now() + spin;
   do {
     for (int i = 0; i < 64; i++) {
