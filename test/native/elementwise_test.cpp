@@ -69,14 +69,9 @@ struct Bound {
   i32 kind;
   double ulps;
 };
-#define UNARY(name, bound)                        \
-  Bound {                                         \
-#name, static_cast < i32>(Unary::name), bound \
-  }
-#define BINARY(name, bound)                        \
-  Bound {                                          \
-#name, static_cast < i32>(Binary::name), bound \
-  }
+Bound bounded(const char* name, i32 kind, double ulps) { return {name, kind, ulps}; }
+#define UNARY(name, bound) bounded(#name, i32(Unary::name), bound)
+#define BINARY(name, bound) bounded(#name, i32(Binary::name), bound)
 const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),          UNARY(abs, 0),    UNARY(sign, 0),
                               UNARY(exp, 2),      UNARY(log, 2),          UNARY(sqrt, 0.5), UNARY(rsqrt, 1.5),
                               UNARY(square, 0.5), UNARY(reciprocal, 0.5), UNARY(sin, 2),    UNARY(cos, 2),
