@@ -64,7 +64,8 @@ function reserve(bytes) {
   if (bytes <= scratchBytes) return
   exports.free(scratch)
   scratchBytes = Math.max(bytes, 1 << 16)
-  scratch = exports.malloc(scratchBytes)
+  // A size of 4 GiB or more would wrap around on its way into the module.
+  scratch = scratchBytes < 2 ** 32 ? exports.malloc(scratchBytes) : 0
   if (scratch === 0) {
     scratchBytes = 0
     throw new RangeError('out of memory')
