@@ -12,6 +12,8 @@ let post = (message, transfer) => globalThis.postMessage(message, transfer)
 let exports
 let engine
 let status
+// Room for the ABI's structs, taken at the beginning so that telling of a failure never needs memory.
+let structs = 0
 let scratch = 0
 let scratchBytes = 0
 
@@ -38,6 +40,7 @@ async function open({ module, isa, status: shared }) {
   const instance = await WebAssembly.instantiate(module, imports)
   instance.exports._initialize?.()
   exports = instance.exports
+  structs = exports.malloc(64)
   const name = place(new TextEncoder().encode(`${isa}\0`))
   engine = exports.quern_open(name, 1)
   const state = engine ? info() : null
@@ -107,9 +110,8 @@ function read(buffer, offset, bytes) {
       return { failure: { kind: 1, opcode: 0xffff, buffer, bytes } }
     }
   }
-  const address = place(new Uint8Array(24))
-  exports.quern_error(engine, address)
-  const view = new DataView(exports.memory.buffer, address, 24)
+  exports.quern_error(engine, structs)
+  const view = new DataView(exports.memory.buffer, structs, 24)
   const failure = {
     kind: view.getUint32(0, true),
     opcode: view.getUint32(4, true),
@@ -138,9 +140,8 @@ function reply(id, result, answer) {
 }
 
 function info() {
-  const address = place(new Uint8Array(40))
-  exports.quern_info(engine, address)
-  const view = new DataView(exports.memory.buffer, address, 40)
+  exports.quern_info(engine, structs)
+  const view = new DataView(exports.memory.buffer, structs, 40)
   const text = (at) => {
     const bytes = new Uint8Array(exports.memory.buffer, view.getUint32(at, true))
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)))
