@@ -15,9 +15,10 @@ namespace {
 
 constexpr size_t alignment = 64;
 constexpr size_t slab_bytes = size_t(1) << 20;
-constexpr size_t large = size_t(1) << 17;        // from here on a block is its own mapping
-constexpr size_t huge_page = size_t(1) << 21;    // mappings this large ask for huge pages
-constexpr size_t idle_floor = size_t(64) << 20;  // idle bytes that are always kept
+constexpr size_t large = size_t(1) << 17;                                // from here on a block is its own mapping
+constexpr size_t huge_page = size_t(1) << 21;                            // mappings this large ask for huge pages
+constexpr size_t largest = size_t(1) << (sizeof(size_t) > 4 ? 46 : 31);  // what the size classes reach
+constexpr size_t idle_floor = size_t(64) << 20;                          // idle bytes that are always kept
 
 // Four classes per power of two, so at most a fifth of a block is waste. Class and size of a request:
 struct Class {
@@ -66,7 +67,7 @@ Arena::~Arena() {
 }
 
 void* Arena::take(size_t bytes) {
-  if (bytes > (size_t(-1) >> 2)) return nullptr;
+  if (bytes > largest) return nullptr;
   Class c = size_class(bytes);
   void* block = nullptr;
   if (!free_[c.index].empty()) {
