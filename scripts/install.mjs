@@ -1,7 +1,9 @@
 // @ts-check
 // The package's install script: a prebuild if there is one, else a build from source where the tools are there. It never
 // fails: what cannot run natively runs on WASM.
+import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { buildAddon, missingTools, root } from './native.mjs'
 
 const require = createRequire(import.meta.url)
@@ -26,6 +28,8 @@ function install() {
     return `no prebuild to use on ${process.platform}-${process.arch}, and a source build lacks ${missing.join(', ')}`
   console.log('quern: building the native addon')
   if (!buildAddon(log)) return `the native build failed, see ${log}`
+  // Only a checkout builds again and wants the object files kept.
+  if (!existsSync(join(root, 'src'))) rmSync(join(root, 'build/native'), { recursive: true, force: true })
   return loads() ? null : 'the native build does not load'
 }
 
