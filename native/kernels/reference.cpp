@@ -2,6 +2,9 @@
 
 #include <type_traits>
 
+#include "adaptive_max_pool.reference.h"
+#include "avg_pool.reference.h"
+#include "batch_norm.reference.h"
 #include "conv.reference.h"
 #include "elementwise.reference.h"
 #include "gemm.reference.h"

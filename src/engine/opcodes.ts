@@ -26,6 +26,13 @@ export const opcodeNames: readonly string[] = [
   'conv2d_backward_weights',
   'max_pool2d',
   'max_pool2d_backward',
+  'avg_pool2d',
+  'avg_pool2d_backward',
+  'adaptive_max_pool2d',
+  'adaptive_max_pool2d_backward',
+  'batch_norm_stats',
+  'batch_norm',
+  'batch_norm_backward',
   'softmax',
   'softmax_backward',
   'cross_entropy',
@@ -639,6 +646,220 @@ export function maxPool2dBackward(w: CommandWriter, dtype: DType, a: MaxPool2dBa
   w.end()
 }
 
+export interface AvgPool2dArgs {
+  y: Operand | null
+  x: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+  includePad: number
+  divisor: number
+  adaptive: number
+}
+
+export function avgPool2d(w: CommandWriter, dtype: DType, a: AvgPool2dArgs): void {
+  w.begin(23, dtype)
+  w.operand(a.y)
+  w.operand(a.x)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.i32(a.kh)
+  w.i32(a.kw)
+  w.i32(a.strideH)
+  w.i32(a.strideW)
+  w.i32(a.padH)
+  w.i32(a.padW)
+  w.i32(a.includePad)
+  w.i32(a.divisor)
+  w.i32(a.adaptive)
+  w.end()
+}
+
+export interface AvgPool2dBackwardArgs {
+  dx: Operand | null
+  dy: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+  includePad: number
+  divisor: number
+  adaptive: number
+}
+
+export function avgPool2dBackward(w: CommandWriter, dtype: DType, a: AvgPool2dBackwardArgs): void {
+  w.begin(24, dtype)
+  w.operand(a.dx)
+  w.operand(a.dy)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.i32(a.kh)
+  w.i32(a.kw)
+  w.i32(a.strideH)
+  w.i32(a.strideW)
+  w.i32(a.padH)
+  w.i32(a.padW)
+  w.i32(a.includePad)
+  w.i32(a.divisor)
+  w.i32(a.adaptive)
+  w.end()
+}
+
+export interface AdaptiveMaxPool2dArgs {
+  y: Operand | null
+  index: Operand | null
+  x: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+}
+
+export function adaptiveMaxPool2d(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dArgs): void {
+  w.begin(25, dtype)
+  w.operand(a.y)
+  w.operand(a.index)
+  w.operand(a.x)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.end()
+}
+
+export interface AdaptiveMaxPool2dBackwardArgs {
+  dx: Operand | null
+  dy: Operand | null
+  index: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+}
+
+export function adaptiveMaxPool2dBackward(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dBackwardArgs): void {
+  w.begin(26, dtype)
+  w.operand(a.dx)
+  w.operand(a.dy)
+  w.operand(a.index)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.end()
+}
+
+export interface BatchNormStatsArgs {
+  mean: Operand | null
+  rstd: Operand | null
+  x: Operand | null
+  running: readonly (Operand | null)[]
+  rows: number
+  c: number
+  eps: number
+  momentum: number
+}
+
+export function batchNormStats(w: CommandWriter, dtype: DType, a: BatchNormStatsArgs): void {
+  w.begin(27, dtype)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.x)
+  w.operands(a.running)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.f64(a.eps)
+  w.f64(a.momentum)
+  w.end()
+}
+
+export interface BatchNormArgs {
+  y: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  bias: Operand | null
+  rows: number
+  c: number
+}
+
+export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): void {
+  w.begin(28, dtype)
+  w.operand(a.y)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.operand(a.bias)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.end()
+}
+
+export interface BatchNormBackwardArgs {
+  dx: Operand | null
+  dweight: Operand | null
+  dbias: Operand | null
+  dy: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  rows: number
+  c: number
+  training: number
+}
+
+export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
+  w.begin(29, dtype)
+  w.operand(a.dx)
+  w.operand(a.dweight)
+  w.operand(a.dbias)
+  w.operand(a.dy)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.i32(a.training)
+  w.end()
+}
+
 export interface SoftmaxArgs {
   out: Operand | null
   x: Operand | null
@@ -648,7 +869,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(23, dtype)
+  w.begin(30, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -667,7 +888,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(24, dtype)
+  w.begin(31, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -692,7 +913,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(25, dtype)
+  w.begin(32, dtype)
   w.operand(a.loss)
   w.operand(a.lse)
   w.operand(a.denominator)
@@ -723,7 +944,7 @@ export interface CrossEntropyBackwardArgs {
 }
 
 export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(26, dtype)
+  w.begin(33, dtype)
   w.operand(a.dx)
   w.operand(a.dloss)
   w.operand(a.lse)
@@ -751,7 +972,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(27, dtype)
+  w.begin(34, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -775,7 +996,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(28, dtype)
+  w.begin(35, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -799,7 +1020,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(29, dtype)
+  w.begin(36, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -823,7 +1044,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(30, dtype)
+  w.begin(37, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -849,7 +1070,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(31, dtype)
+  w.begin(38, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)

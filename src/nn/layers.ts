@@ -4,7 +4,7 @@ import type { Pair } from '../ops/conv.js'
 import { relu, sigmoid, tanh } from '../ops/elementwise.js'
 import { type CrossEntropyOptions, crossEntropy, mseLoss, type Reduction } from '../ops/losses.js'
 import { type MaxPool2dOptions, maxPool2d } from '../ops/pool.js'
-import { dropout } from '../ops/random.js'
+import { dropout, dropout2d } from '../ops/random.js'
 import { logSoftmax, softmax } from '../ops/softmax.js'
 import { flatten } from '../ops/view.js'
 import type { DType, Tensor } from '../tensor.js'
@@ -103,6 +103,18 @@ export class Dropout extends Module {
 
   forward(x: Tensor): Tensor {
     return dropout(x, { p: this.p, training: this.training })
+  }
+}
+
+/** In training, zeroes each channel of x (N,C,…) with probability p and scales the others by 1/(1−p). */
+export class Dropout2d extends Module {
+  constructor(readonly p = 0.5) {
+    super()
+    checkNumber('Dropout2d', 'p', p, 0, 1)
+  }
+
+  forward(x: Tensor): Tensor {
+    return dropout2d(x, { p: this.p, training: this.training })
   }
 }
 

@@ -1,8 +1,20 @@
 import { isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
-import { type AnyTensor, allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
+import { ShapeError } from '../errors.js'
+import {
+  type AnyTensor,
+  allocate,
+  denseCopy,
+  type FloatDType,
+  formatShape,
+  sharedRuntime,
+  type Tensor,
+} from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
+import { ones } from './create.js'
+import { mul } from './elementwise.js'
 
 // The generator is counter-based (Philox, Salmon et al. 2011): its whole state is a seed and how many blocks are spent.
 export interface RandomState {
@@ -56,4 +68,17 @@ export function dropout<D extends FloatDType>(
     return record('dropout', out, [t], [], (dy) => [apply(dy)])
   }
   return apply(x) as Tensor<D>
+}
+
+/** As dropout, but zeroes whole channels of x (N,C,…). Throws ShapeError for fewer than 2 dimensions. */
+export function dropout2d<D extends FloatDType>(
+  x: Tensor<D>,
+  options: { p?: number; training?: boolean } = {},
+): Tensor<D> {
+  checkFloat('dropout2d', 'x', x)
+  const p = checkNumber('dropout2d', 'p', options.p ?? 0.5, 0, 1)
+  if (x.ndim < 2) throw new ShapeError(`dropout2d: expected x (N,C,…), got ${formatShape(x.shape)}`)
+  if (!(options.training ?? true) || p === 0) return x
+  const channels = x.shape.map((n, i) => (i < 2 ? n : 1))
+  return local(() => mul(x, dropout(ones(channels, { dtype: x.dtype }), { p })))
 }

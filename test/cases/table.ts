@@ -51,6 +51,7 @@ import {
   variance,
   where,
 } from 'quern'
+import { cases as normCases } from './table-norm.js'
 
 export interface Input {
   shape: number[]
@@ -308,4 +309,4 @@ function label({ shape, memory }: Input): string {
   return `${shape.length === 0 ? 'scalar' : shape.join('×')}${memory ? ' permuted' : ''}`
 }
 
-export const cases: readonly OpCase[] = list
+export const cases: readonly OpCase[] = [...list, ...normCases]
