@@ -6,6 +6,7 @@ import {
   conv2d,
   crossEntropy,
   DTypeError,
+  div,
   dropout,
   expand,
   grad,
@@ -48,9 +49,9 @@ const wrong: [string, () => unknown, string, RegExp][] = [
   ],
   [
     'an integer operand',
-    () => add(anything(ints), 1),
+    () => div(anything(ints), 1),
     'ERR_QUERN_DTYPE',
-    /^add: expected a to be float32 or float64, got int32/,
+    /^div: expected a to be float32 or float64, got int32/,
   ],
   [
     'two dtypes',
