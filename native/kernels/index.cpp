@@ -43,7 +43,8 @@ void sift_down(u64* heap, i64 size, i64 at) {
 void select_row(const args::topk<float>& s, const float* x, u64* heap, float* values, i32* indices) {
   const u32 flip = s.largest ? 0 : 0xffffffffu;
   for (i64 i = 0; i < s.n; i++) {
-    const u64 key = static_cast<u64>(rank_of(x[i]) ^ flip) << 32 | static_cast<u32>(~i);  // the first of equals is the greatest
+    const u64 key =
+        static_cast<u64>(rank_of(x[i]) ^ flip) << 32 | static_cast<u32>(~i);  // the first of equals is the greatest
     if (i < s.k) {
       heap[i] = key;
       if (i == s.k - 1)
