@@ -8,6 +8,7 @@
 #include "conv.reference.h"
 #include "elementwise.reference.h"
 #include "gemm.reference.h"
+#include "index.reference.h"
 #include "layout.reference.h"
 #include "optim.reference.h"
 #include "pool.reference.h"

@@ -20,6 +20,12 @@ export const opcodeNames: readonly string[] = [
   'clamp',
   'reduce',
   'arg_reduce',
+  'index_select',
+  'index_add',
+  'gather',
+  'scatter_add',
+  'cumsum',
+  'topk',
   'matmul',
   'conv2d',
   'conv2d_backward_data',
@@ -60,6 +66,15 @@ export const Unary = {
   tanh: 12,
   sigmoid: 13,
   relu: 14,
+  expm1: 15,
+  log1p: 16,
+  erf: 17,
+  softplus: 18,
+  silu: 19,
+  gelu: 20,
+  geluTanh: 21,
+  hardswish: 22,
+  hardsigmoid: 23,
 } as const
 
 export const Binary = {
@@ -73,6 +88,13 @@ export const Binary = {
   reluGrad: 7,
   sigmoidGrad: 8,
   tanhGrad: 9,
+  leakyRelu: 10,
+  elu: 11,
+  siluGrad: 12,
+  geluGrad: 13,
+  geluTanhGrad: 14,
+  hardswishGrad: 15,
+  hardsigmoidGrad: 16,
 } as const
 
 export const Compare = {
@@ -372,6 +394,140 @@ export function argReduce(w: CommandWriter, dtype: DType, a: ArgReduceArgs): voi
   w.end()
 }
 
+export interface IndexSelectArgs {
+  out: Operand | null
+  x: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function indexSelect(w: CommandWriter, dtype: DType, a: IndexSelectArgs): void {
+  w.begin(17, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface IndexAddArgs {
+  out: Operand | null
+  source: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+  skip: number
+}
+
+export function indexAdd(w: CommandWriter, dtype: DType, a: IndexAddArgs): void {
+  w.begin(18, dtype)
+  w.operand(a.out)
+  w.operand(a.source)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.i32(a.skip)
+  w.end()
+}
+
+export interface GatherArgs {
+  out: Operand | null
+  x: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function gather(w: CommandWriter, dtype: DType, a: GatherArgs): void {
+  w.begin(19, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface ScatterAddArgs {
+  out: Operand | null
+  x: Operand | null
+  source: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function scatterAdd(w: CommandWriter, dtype: DType, a: ScatterAddArgs): void {
+  w.begin(20, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.source)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface CumsumArgs {
+  out: Operand | null
+  x: Operand | null
+  outer: number
+  n: number
+  inner: number
+  reversed: number
+}
+
+export function cumsum(w: CommandWriter, dtype: DType, a: CumsumArgs): void {
+  w.begin(21, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.inner)
+  w.i32(a.reversed)
+  w.end()
+}
+
+export interface TopkArgs {
+  values: Operand | null
+  indices: Operand | null
+  x: Operand | null
+  rows: number
+  n: number
+  k: number
+  largest: number
+}
+
+export function topk(w: CommandWriter, dtype: DType, a: TopkArgs): void {
+  w.begin(22, dtype)
+  w.operand(a.values)
+  w.operand(a.indices)
+  w.operand(a.x)
+  w.i32(a.rows)
+  w.i32(a.n)
+  w.i32(a.k)
+  w.i32(a.largest)
+  w.end()
+}
+
 export interface MatmulArgs {
   out: Operand | null
   a: Operand | null
@@ -392,7 +548,7 @@ export interface MatmulArgs {
 }
 
 export function matmul(w: CommandWriter, dtype: DType, a: MatmulArgs): void {
-  w.begin(17, dtype)
+  w.begin(23, dtype)
   w.operand(a.out)
   w.operand(a.a)
   w.operand(a.b)
@@ -437,7 +593,7 @@ export interface Conv2dArgs {
 }
 
 export function conv2d(w: CommandWriter, dtype: DType, a: Conv2dArgs): void {
-  w.begin(18, dtype)
+  w.begin(24, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.operand(a.w)
@@ -485,7 +641,7 @@ export interface Conv2dBackwardDataArgs {
 }
 
 export function conv2dBackwardData(w: CommandWriter, dtype: DType, a: Conv2dBackwardDataArgs): void {
-  w.begin(19, dtype)
+  w.begin(25, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.w)
@@ -532,7 +688,7 @@ export interface Conv2dBackwardWeightsArgs {
 }
 
 export function conv2dBackwardWeights(w: CommandWriter, dtype: DType, a: Conv2dBackwardWeightsArgs): void {
-  w.begin(20, dtype)
+  w.begin(26, dtype)
   w.operand(a.dw)
   w.operand(a.dbias)
   w.operand(a.x)
@@ -579,7 +735,7 @@ export interface MaxPool2dArgs {
 }
 
 export function maxPool2d(w: CommandWriter, dtype: DType, a: MaxPool2dArgs): void {
-  w.begin(21, dtype)
+  w.begin(27, dtype)
   w.operand(a.y)
   w.operand(a.index8)
   w.operand(a.index32)
@@ -624,7 +780,7 @@ export interface MaxPool2dBackwardArgs {
 }
 
 export function maxPool2dBackward(w: CommandWriter, dtype: DType, a: MaxPool2dBackwardArgs): void {
-  w.begin(22, dtype)
+  w.begin(28, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.index8)
@@ -667,7 +823,7 @@ export interface AvgPool2dArgs {
 }
 
 export function avgPool2d(w: CommandWriter, dtype: DType, a: AvgPool2dArgs): void {
-  w.begin(23, dtype)
+  w.begin(29, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.i32(a.n)
@@ -709,7 +865,7 @@ export interface AvgPool2dBackwardArgs {
 }
 
 export function avgPool2dBackward(w: CommandWriter, dtype: DType, a: AvgPool2dBackwardArgs): void {
-  w.begin(24, dtype)
+  w.begin(30, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.i32(a.n)
@@ -743,7 +899,7 @@ export interface AdaptiveMaxPool2dArgs {
 }
 
 export function adaptiveMaxPool2d(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dArgs): void {
-  w.begin(25, dtype)
+  w.begin(31, dtype)
   w.operand(a.y)
   w.operand(a.index)
   w.operand(a.x)
@@ -769,7 +925,7 @@ export interface AdaptiveMaxPool2dBackwardArgs {
 }
 
 export function adaptiveMaxPool2dBackward(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dBackwardArgs): void {
-  w.begin(26, dtype)
+  w.begin(32, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.index)
@@ -794,7 +950,7 @@ export interface BatchNormStatsArgs {
 }
 
 export function batchNormStats(w: CommandWriter, dtype: DType, a: BatchNormStatsArgs): void {
-  w.begin(27, dtype)
+  w.begin(33, dtype)
   w.operand(a.mean)
   w.operand(a.rstd)
   w.operand(a.x)
@@ -818,7 +974,7 @@ export interface BatchNormArgs {
 }
 
 export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): void {
-  w.begin(28, dtype)
+  w.begin(34, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.operand(a.mean)
@@ -845,7 +1001,7 @@ export interface BatchNormBackwardArgs {
 }
 
 export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
-  w.begin(29, dtype)
+  w.begin(35, dtype)
   w.operand(a.dx)
   w.operand(a.dweight)
   w.operand(a.dbias)
@@ -869,7 +1025,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(30, dtype)
+  w.begin(36, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -888,7 +1044,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(31, dtype)
+  w.begin(37, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -913,7 +1069,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(32, dtype)
+  w.begin(38, dtype)
   w.operand(a.loss)
   w.operand(a.lse)
   w.operand(a.denominator)
@@ -944,7 +1100,7 @@ export interface CrossEntropyBackwardArgs {
 }
 
 export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(33, dtype)
+  w.begin(39, dtype)
   w.operand(a.dx)
   w.operand(a.dloss)
   w.operand(a.lse)
@@ -972,7 +1128,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(34, dtype)
+  w.begin(40, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -996,7 +1152,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(35, dtype)
+  w.begin(41, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -1020,7 +1176,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(36, dtype)
+  w.begin(42, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -1044,7 +1200,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(37, dtype)
+  w.begin(43, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -1070,7 +1226,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(38, dtype)
+  w.begin(44, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)

@@ -2,7 +2,6 @@
 import { checkNumber, checkPair } from '../ops/check.js'
 import type { Pair } from '../ops/conv.js'
 import { relu, sigmoid, tanh } from '../ops/elementwise.js'
-import { type CrossEntropyOptions, crossEntropy, mseLoss, type Reduction } from '../ops/losses.js'
 import { type MaxPool2dOptions, maxPool2d } from '../ops/pool.js'
 import { dropout, dropout2d } from '../ops/random.js'
 import { logSoftmax, softmax } from '../ops/softmax.js'
@@ -115,27 +114,5 @@ export class Dropout2d extends Module {
 
   forward(x: Tensor): Tensor {
     return dropout2d(x, { p: this.p, training: this.training })
-  }
-}
-
-/** crossEntropy as a module. */
-export class CrossEntropyLoss extends Module {
-  constructor(readonly options: CrossEntropyOptions<'float32'> = {}) {
-    super()
-  }
-
-  forward(logits: Tensor, target: Tensor<'int32'>): Tensor {
-    return crossEntropy(logits, target, this.options)
-  }
-}
-
-/** mseLoss as a module. */
-export class MSELoss extends Module {
-  constructor(readonly options: { reduction?: Reduction } = {}) {
-    super()
-  }
-
-  forward(input: Tensor, target: Tensor): Tensor {
-    return mseLoss(input, target, this.options)
   }
 }
