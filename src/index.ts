@@ -8,6 +8,7 @@ export * as nn from './nn/index.js'
 export {
   type BackwardOptions,
   backward,
+  enableGrad,
   grad,
   isGradEnabled,
   keep,
@@ -58,6 +59,7 @@ export {
   sub,
   where,
 } from './ops/elementwise.js'
+export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
 export { matmul } from './ops/matmul.js'
 export { manualSeed, type RandomState, randomState, setRandomState } from './ops/random.js'
 export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'

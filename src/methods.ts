@@ -1,5 +1,5 @@
 // The operations as methods of Tensor: one line each, beside its type.
-import { type BackwardOptions, backward } from './ops/autograd.js'
+import { type BackwardOptions, backward, registerHook, retainGrad } from './ops/autograd.js'
 import { to } from './ops/convert.js'
 import * as elementwise from './ops/elementwise.js'
 import { matmul } from './ops/matmul.js'
@@ -16,6 +16,9 @@ type Extreme = { dim?: number; keepdim?: boolean }
 declare module './tensor.js' {
   interface Tensor<D extends DType = 'float32'> {
     backward(this: Float<D>, options?: BackwardOptions<D & FloatDType>): void
+    registerHook(this: Float<D>, hook: (gradient: Float<D>) => Float<D> | undefined): () => void
+    retainGrad(this: Float<D>): void
+    requiresGrad_(this: Float<D>, requiresGrad?: boolean): Float<D>
     to<E extends DType>(dtype: E): Tensor<E>
 
     neg(this: Float<D>): Float<D>
@@ -94,7 +97,11 @@ const operations = {
   ...{ add, sub, mul, div, pow, maximum, minimum, clamp, eq, ne, lt, le, gt, ge },
   ...{ sum, mean, prod, max, min, variance, std, norm, logsumexp, argmax, argmin },
   ...{ contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow },
-  ...{ backward, to, matmul, softmax, logSoftmax },
+  ...{ backward, registerHook, retainGrad, to, matmul, softmax, logSoftmax },
+  requiresGrad_: (x: Tensor, requiresGrad = true) => {
+    x.requiresGrad = requiresGrad
+    return x
+  },
   where: (x: Tensor, condition: Tensor<'bool'>, other: Tensor | number) => elementwise.where(condition, x, other),
 }
 

@@ -1,6 +1,6 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkPair, checkRank } from './check.js'
@@ -57,7 +57,7 @@ export function maxPool2d<D extends FloatDType>(
     const saved = { index8: small ? index : null, index32: small ? null : index }
     const dense = channelsLast(dy as FloatTensor)
     opcodes.maxPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: dense, ...saved, ...g })
-    return [dx]
+    return [onceDifferentiable(op, dx, [dy])]
   })
   index.dispose()
   if ((image as unknown) !== x) image.dispose()
