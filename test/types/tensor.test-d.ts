@@ -1,5 +1,5 @@
 // Checked by `npm run types`: each line below @ts-expect-error must be an error.
-import { add, conv2d, crossEntropy, grad, gradCheck, matmul, ones, optim, type Tensor, tensor, zeros } from 'quern'
+import { conv2d, crossEntropy, grad, gradCheck, ones, optim, type Tensor, tensor, zeros } from 'quern'
 
 const single = ones([2])
 const double = ones([2], { dtype: 'float64' })
@@ -21,9 +21,9 @@ whole.exp()
 // @ts-expect-error nor backward
 whole.backward()
 // @ts-expect-error float32 and float64 do not mix
-add(single, double)
+single.add(double)
 // @ts-expect-error nor in a matrix product
-matmul(single, double)
+single.matmul(double)
 // @ts-expect-error data of int32 is no Float32Array
 export const wrong: Float32Array = whole.dataSync()
 // @ts-expect-error item is asynchronous
