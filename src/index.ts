@@ -8,6 +8,7 @@ export * as nn from './nn/index.js'
 export {
   type BackwardOptions,
   backward,
+  checkpoint,
   enableGrad,
   grad,
   isGradEnabled,

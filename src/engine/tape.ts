@@ -62,6 +62,9 @@ export class TapeNode {
   }
 }
 
+/** What the next node's order will be. */
+export const nextOrder = (): number => counter
+
 /** True while operations are recorded: everywhere but inside noGrad. */
 export const isRecording = (): boolean => recording
 

@@ -1,10 +1,13 @@
 // Higher derivatives, hooks, retained gradients, leaves, and what all of it leaves behind in memory.
 import {
+  checkpoint,
   crossEntropy,
+  dropout,
   enableGrad,
   exp,
   grad,
   isGradEnabled,
+  manualSeed,
   maxPool2d,
   mul,
   noGrad,
@@ -112,4 +115,26 @@ test('graphs of gradients are collected', async () => {
   const after = await live()
   for (let i = 0; i < 40; i++) step()
   expect(await live()).toBeLessThan(after + 2 ** 21)
+})
+
+test('checkpoint keeps less, and has the same gradients and dropout mask', async () => {
+  const run = async (through: (fn: (x: Tensor) => Tensor, x: Tensor) => Tensor) => {
+    manualSeed(5)
+    const [x, scale] = [ones([1000]).requiresGrad_(), w(3)]
+    let y = x.mul(2)
+    await synchronize()
+    const before = runtime().memory.live
+    for (let i = 0; i < 4; i++) y = through((t) => dropout(t.mul(scale).tanh().exp().sin(), { p: 0.3 }), y)
+    await synchronize()
+    const kept = runtime().memory.live - before
+    const [dx, dscale] = grad(sum(y), [x, scale])
+    return [kept, Array.from((dx as Tensor).dataSync()), (dscale as Tensor).itemSync(), y.dataSync()] as const
+  }
+  const plain = await run((fn, x) => fn(x))
+  const checked = await run((fn, x) => checkpoint(fn, [x]))
+  expect(checked[0]).toBeLessThan(plain[0] / 2)
+  expect(checked.slice(1)).toEqual(plain.slice(1))
+  const x = tensor(Float64Array.of(0.5), { requiresGrad: true })
+  const [g] = grad(sum(checkpoint((t: Tensor<'float64'>) => t.pow(3), [x])), [x], { createGraph: true })
+  expect(grad(sum(g as Tensor<'float64'>), [x])[0]?.itemSync()).toBeCloseTo(3, 10)
 })
