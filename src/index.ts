@@ -9,6 +9,8 @@ export { erf, expm1, log1p } from './ops/activations.js'
 export {
   type BackwardOptions,
   backward,
+  checkpoint,
+  enableGrad,
   grad,
   isGradEnabled,
   keep,
@@ -59,6 +61,7 @@ export {
   sub,
   where,
 } from './ops/elementwise.js'
+export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
 export { cumsum, gather, indexSelect, scatterAdd, type TopK, type TopKOptions, topk } from './ops/indexing.js'
 export { matmul } from './ops/matmul.js'
 export { bernoulli, manualSeed, type RandomState, randomState, randperm, setRandomState } from './ops/random.js'

@@ -1,6 +1,6 @@
 // The operations as methods of Tensor: one line each, beside its type.
 import { erf, expm1, log1p } from './ops/activations.js'
-import { type BackwardOptions, backward } from './ops/autograd.js'
+import { type BackwardOptions, backward, registerHook, retainGrad } from './ops/autograd.js'
 import { to } from './ops/convert.js'
 import * as elementwise from './ops/elementwise.js'
 import * as indexing from './ops/indexing.js'
@@ -20,6 +20,9 @@ type Extreme = { dim?: number; keepdim?: boolean }
 declare module './tensor.js' {
   interface Tensor<D extends DType = 'float32'> {
     backward(this: Float<D>, options?: BackwardOptions<D & FloatDType>): void
+    registerHook(this: Float<D>, hook: (gradient: Float<D>) => Float<D> | undefined): () => void
+    retainGrad(this: Float<D>): void
+    requiresGrad_(this: Float<D>, requiresGrad?: boolean): Float<D>
     to<E extends DType>(dtype: E): Tensor<E>
 
     neg(this: Float<D>): Float<D>
@@ -120,7 +123,11 @@ const operations = {
   ...{ contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow },
   ...{ expm1, log1p, erf, cumsum, topk, indexSelect, gather, scatterAdd, oneHot },
   ...{ split, chunk, pad, flip, tile, repeat },
-  ...{ backward, to, matmul, softmax, logSoftmax },
+  ...{ backward, registerHook, retainGrad, to, matmul, softmax, logSoftmax },
+  requiresGrad_: (x: Tensor, requiresGrad = true) => {
+    x.requiresGrad = requiresGrad
+    return x
+  },
   where: (x: Tensor, condition: Tensor<'bool'>, other: Tensor | number) => elementwise.where(condition, x, other),
 }
 

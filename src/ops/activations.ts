@@ -1,7 +1,7 @@
 // Activations, named and meant as in torch.nn.functional; relu, sigmoid and tanh are in elementwise.ts.
 import { Binary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
@@ -30,17 +30,19 @@ export const log1p = unaryOp('log1p', 'x', (dy, x) => div(dy, add(x, 1)))
 /** The error function 2/√π ∫₀ˣ exp(−t²) dt, elementwise. */
 export const erf = unaryOp('erf', 'x', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))))
 
-/** x · sigmoid(x), elementwise (swish); Elfwing et al. 2018. */
-export const silu = unaryOp('silu', 'x', (dy, x) => binaryKernel('silu', Binary.siluGrad, dy, x))
-/** x · clamp(x + 3, 0, 6) / 6, elementwise; Howard et al. 2019. */
-export const hardswish = unaryOp('hardswish', 'x', (dy, x) => binaryKernel('hardswish', Binary.hardswishGrad, dy, x))
-/** clamp(x + 3, 0, 6) / 6, elementwise. */
-export const hardsigmoid = unaryOp('hardsigmoid', 'x', (dy, x) =>
-  binaryKernel('hardsigmoid', Binary.hardsigmoidGrad, dy, x),
-)
+// A gradient in one pass, which has itself none.
+const kernelGradient = (name: string, kind: number) => (dy: FloatTensor, x: FloatTensor) =>
+  onceDifferentiable(name, binaryKernel(name, kind as 0, dy, x), [dy, x])
 
-const geluExact = unaryOp('gelu', 'x', (dy, x) => binaryKernel('gelu', Binary.geluGrad, dy, x))
-const geluTanh = unaryOp('geluTanh', 'x', (dy, x) => binaryKernel('gelu', Binary.geluTanhGrad, dy, x))
+/** x · sigmoid(x), elementwise (swish); Elfwing et al. 2018. */
+export const silu = unaryOp('silu', 'x', kernelGradient('silu', Binary.siluGrad))
+/** x · clamp(x + 3, 0, 6) / 6, elementwise; Howard et al. 2019. */
+export const hardswish = unaryOp('hardswish', 'x', kernelGradient('hardswish', Binary.hardswishGrad))
+/** clamp(x + 3, 0, 6) / 6, elementwise. */
+export const hardsigmoid = unaryOp('hardsigmoid', 'x', kernelGradient('hardsigmoid', Binary.hardsigmoidGrad))
+
+const geluExact = unaryOp('gelu', 'x', kernelGradient('gelu', Binary.geluGrad))
+const geluTanh = unaryOp('geluTanh', 'x', kernelGradient('gelu', Binary.geluTanhGrad))
 const softplusUnit = unaryOp('softplus', 'x', (dy, x) => mul(dy, sigmoid(x)))
 
 export interface GeluOptions {

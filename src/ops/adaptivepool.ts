@@ -1,6 +1,6 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkPair, checkRank } from './check.js'
@@ -67,7 +67,7 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
     opcodes.adaptiveMaxPool2dBackward(runtime.encode(), dy.dtype, {
       ...{ dx, dy: channelsLast(dy as FloatTensor), index, ...g },
     })
-    return [dx]
+    return [onceDifferentiable(op, dx, [dy])]
   })
   if ((image as unknown) !== x) image.dispose()
   if (options.returnIndices) return [y, index]

@@ -1,7 +1,7 @@
 import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import {
   allocate,
@@ -14,6 +14,7 @@ import {
 } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
+import { sum } from './reduce.js'
 import { channelsLast, contiguous, squeeze, unsqueeze } from './view.js'
 
 export type Pair = number | readonly [number, number]
@@ -229,17 +230,53 @@ function backward(
   w: FloatTensor,
   needs: readonly boolean[],
 ): (FloatTensor | null)[] {
-  const runtime = sharedRuntime('conv2d', dy, x, w)
   const dense = channelsLast(dy)
-  let [dx, dw, dbias]: (FloatTensor | null)[] = [null, null, null]
-  if (needs[0]) {
-    dx = allocate(x.dtype, x.shape, channelsLastStrides(x.shape), runtime)
-    opcodes.conv2dBackwardData(runtime.encode(), x.dtype, { dx, dy: dense, w, ...g })
+  const dx = needs[0] ? dataGradient(g, dense, w) : null
+  // On the tape each gradient is an operation of its own; off it one command makes both.
+  if (isRecording()) {
+    return [dx, needs[1] ? weightGradient(g, x, dense) : null, needs[2] ? sum(dense, { dim: [0, 2, 3] }) : null]
   }
-  if (needs[1] || needs[2]) {
-    dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
-    dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
-    opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
-  }
-  return [dx, dw, dbias] as (FloatTensor | null)[]
+  if (!needs[1] && !needs[2]) return [dx, null, null]
+  const runtime = sharedRuntime('conv2d', dy, x, w)
+  const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
+  const dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
+  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
+  return [dx, dw, dbias]
+}
+
+// The convolution, its gradient to the data and that to the weights are bilinear, and each other's gradients.
+
+function convolution(g: Geometry, x: FloatTensor, w: FloatTensor): FloatTensor {
+  const [image, kernel] = [channelsLast(x), contiguous(w)]
+  return record(
+    'conv2d',
+    forward(g, image, kernel, null, false),
+    [image, kernel],
+    [image, kernel],
+    (dy, [x, w], needs) => backward(g, dy as FloatTensor, x, w, needs),
+  )
+}
+
+function dataGradient(g: Geometry, dy: FloatTensor, w: FloatTensor): FloatTensor {
+  const [dense, kernel] = [channelsLast(dy), contiguous(w)]
+  const runtime = sharedRuntime('conv2d', dense, kernel)
+  const shape = [g.n, g.ic, g.ih, g.iw]
+  const dx = allocate(dy.dtype, shape, channelsLastStrides(shape), runtime)
+  opcodes.conv2dBackwardData(runtime.encode(), dy.dtype, { dx, dy: dense, w: kernel, ...g })
+  return record('conv2d (data gradient)', dx, [dense, kernel], [dense, kernel], (ddx, [dy, w], needs) => [
+    needs[0] ? convolution(g, ddx as FloatTensor, w) : null,
+    needs[1] ? weightGradient(g, ddx as FloatTensor, dy) : null,
+  ])
+}
+
+function weightGradient(g: Geometry, x: FloatTensor, dy: FloatTensor): FloatTensor {
+  const [image, dense] = [channelsLast(x), channelsLast(dy)]
+  const runtime = sharedRuntime('conv2d', image, dense)
+  const shape = [g.oc, g.ic / g.groups, g.kh, g.kw]
+  const dw = allocate(x.dtype, shape, rowMajor(shape), runtime)
+  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias: null, x: image, dy: dense, ...g })
+  return record('conv2d (weight gradient)', dw, [image, dense], [image, dense], (ddw, [x, dy], needs) => [
+    needs[0] ? dataGradient(g, dy, ddw as FloatTensor) : null,
+    needs[1] ? convolution(g, x, ddw as FloatTensor) : null,
+  ])
 }

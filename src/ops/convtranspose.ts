@@ -1,7 +1,7 @@
 import { channelsLast as channelsLastStrides, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
@@ -86,6 +86,7 @@ function transposed<D extends FloatDType>(g: Geometry, x: Tensor<D>, w: Tensor<D
     if (dx) opcodes.conv2d(runtime.encode(), x.dtype, { y: dx, x: dense, w, bias: null, ...g, relu: 0 })
     const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
     if (dw) opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias: null, x: dense, dy: x, ...g })
-    return [dx, dw]
+    const once = (t: Tensor<D> | null) => t && onceDifferentiable('convTranspose2d', t, [dy, x, w])
+    return [once(dx), once(dw)]
   })
 }

@@ -2,7 +2,7 @@ import { coalesce, denseLike, isDense, rowMajor, sameLayout } from '../engine/la
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Compare, Unary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import {
   type AnyTensor,
@@ -103,9 +103,13 @@ export const square = unaryOp('square', 'x', (dy, x) => mul(dy, mul(x, 2)))
 export const reciprocal = unaryOp('reciprocal', 'y', (dy, _, y) => neg(mul(dy, square(y))))
 export const sin = unaryOp('sin', 'x', (dy, x) => mul(dy, cos(x)))
 export const cos = unaryOp('cos', 'x', (dy, x) => neg(mul(dy, sin(x))))
-export const tanh = unaryOp('tanh', 'y', (dy, _, y) => binaryKernel('tanh', Binary.tanhGrad, dy, y))
+export const tanh = unaryOp('tanh', 'y', (dy, _, y) =>
+  isRecording() ? mul(dy, sub(1, square(y))) : binaryKernel('tanh', Binary.tanhGrad, dy, y),
+)
 /** 1 / (1 + exp(-x)), elementwise. */
-export const sigmoid = unaryOp('sigmoid', 'y', (dy, _, y) => binaryKernel('sigmoid', Binary.sigmoidGrad, dy, y))
+export const sigmoid = unaryOp('sigmoid', 'y', (dy, _, y) =>
+  isRecording() ? mul(dy, mul(y, sub(1, y))) : binaryKernel('sigmoid', Binary.sigmoidGrad, dy, y),
+)
 /** max(0, x), elementwise; NaN stays NaN. */
 export const relu = unaryOp('relu', 'y', (dy, _, y) => reluMask(dy, y))
 

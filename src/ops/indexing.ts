@@ -3,7 +3,7 @@
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
@@ -69,7 +69,7 @@ function selectRows<D extends DType>(
       const dx = allocate(dy.dtype, from, rowMajor(from), runtime)
       const args = { out: dx, source: contiguous(dy as AnyTensor), index, skip, ...size }
       opcodes.indexAdd(runtime.encode(), dy.dtype, args)
-      return dx as AnyTensor
+      return onceDifferentiable(operation, dx as AnyTensor, [dy])
     }),
   ])
 }
@@ -122,7 +122,7 @@ function gatherKernel<D extends DType>(x: Tensor<D>, dim: number, index: Tensor<
       const dx = allocate(dy.dtype, from, rowMajor(from), runtime)
       const source = contiguous(dy as AnyTensor)
       opcodes.scatterAdd(runtime.encode(), dy.dtype, { out: dx, x: null, source, index, ...size })
-      return dx as AnyTensor
+      return onceDifferentiable(operation, dx as AnyTensor, [dy])
     }),
   ])
 }

@@ -2,11 +2,13 @@ import { isFloat } from '../engine/dtype.js'
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber, checkTensor } from './check.js'
-import { add, mul, neg, square, sub } from './elementwise.js'
+import { to } from './convert.js'
+import { tensor } from './create.js'
+import { add, div, eq, mul, ne, neg, square, sub } from './elementwise.js'
 import {
   checkClasses,
   checkPairOfTensors,
@@ -17,7 +19,7 @@ import {
   reductions,
 } from './loss-checks.js'
 import { sum } from './reduce.js'
-import { logSoftmax } from './softmax.js'
+import { logSoftmax, softmax } from './softmax.js'
 import { contiguous, permute, reshape } from './view.js'
 
 export type { Reduction }
@@ -102,6 +104,13 @@ function fused<D extends FloatDType>(
   opcodes.crossEntropy(runtime.encode(), x.dtype, { loss, lse, denominator, x, target, weight, ...common })
   const saved = weight ? [x, target, lse, denominator, weight] : [x, target, lse, denominator]
   record('crossEntropy', loss, [x], saved, (dloss, [x, target, lse, denominator, weight]) => {
+    if (isRecording()) {
+      const divided = common.reduction === 1 ? div(dloss as Tensor<D>, denominator as Tensor<D>) : (dloss as Tensor<D>)
+      const perRow = divided.ndim === 0 ? divided : reshape(divided, [common.rows, 1])
+      const q = targets(target as Tensor<'int32'>, (weight as Tensor<D> | undefined) ?? null, x as Tensor<D>, common)
+      const p = softmax(x as Tensor<D>, { dim: 1 })
+      return [mul(perRow, sub(mul(p, sum(q, { dim: 1, keepdim: true })), q))]
+    }
     const dx = allocate(dloss.dtype, (x as Tensor<D>).shape, rowMajor((x as Tensor<D>).shape), runtime)
     const dense = dloss.ndim === 0 || dloss.strides[0] === 1 ? dloss : denseCopy(dloss, rowMajor(dloss.shape))
     opcodes.crossEntropyBackward(runtime.encode(), dloss.dtype, {
@@ -117,6 +126,22 @@ function fused<D extends FloatDType>(
     return [dx]
   })
   return loss
+}
+
+// q (rows,columns) in loss = −Σ q · log softmax(x), constant.
+function targets<D extends FloatDType>(
+  target: Tensor<'int32'>,
+  weight: Tensor<D> | null,
+  x: Tensor<D>,
+  common: { rows: number; columns: number; ignoreIndex: number; labelSmoothing: number },
+): Tensor<D> {
+  const { rows, columns, ignoreIndex, labelSmoothing } = common
+  const column = reshape(target, [rows, 1])
+  const classes = tensor(Int32Array.from({ length: columns }, (_, i) => i))
+  const hit = mul(to(eq(column, classes), x.dtype), 1 - labelSmoothing)
+  const smooth = sub(hit, -labelSmoothing / Math.max(1, columns))
+  const counted = mul(smooth, to(ne(column, ignoreIndex), x.dtype))
+  return weight ? mul(counted, weight.detach()) : counted
 }
 
 /** (input − target)², reduced. */

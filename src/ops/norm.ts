@@ -1,7 +1,7 @@
 import { isRowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
@@ -127,7 +127,8 @@ function normalised<D extends FloatDType>(
       ...{ mean: mean ?? null, rstd: rstd ?? null, weight: weight ?? null },
       ...{ ...sizes, training: Number(training) },
     })
-    return [dx, dweight, dbias]
+    const once = (t: Tensor<D> | null) => t && onceDifferentiable('batchNorm', t, [dy, image, weight ?? null])
+    return [once(dx), once(dweight), once(dbias)]
   })
 }
 

@@ -1,7 +1,7 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank } from './check.js'
@@ -176,7 +176,7 @@ function largest<D extends FloatDType>(
     const saved = { index8: small ? index : null, index32: small ? null : index }
     const dense = channelsLast(dy as FloatTensor)
     opcodes.maxPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: dense, ...saved, ...g })
-    return [dx]
+    return [onceDifferentiable(op, dx, [dy])]
   })
   const positions = returnIndices ? local(() => planePositions(index, g)) : null
   index.dispose()
@@ -273,7 +273,8 @@ export function average<D extends FloatDType>(
   record(op, y, [image], [], (dy) => {
     const dx = allocate(dy.dtype, inputShape, channelsLastStrides(inputShape), runtime)
     opcodes.avgPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: channelsLast(dy as FloatTensor), ...g })
-    return [dx]
+    // Averaging is linear: the gradient's own gradient averages again.
+    return [record(op, dx, [dy], [], (ddx) => [average(op, ddx, g)])]
   })
   if ((image as unknown) !== x) image.dispose()
   return y
