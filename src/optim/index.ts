@@ -5,7 +5,14 @@ export { Adadelta, type AdadeltaOptions } from './adadelta.js'
 export { Adagrad, type AdagradOptions } from './adagrad.js'
 export { Adam, type AdamOptions, AdamW } from './adam.js'
 export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.js'
-export { type GroupOptions, Optimizer, type OptimizerState, type ParameterGroup, type Parameters } from './optimizer.js'
+export {
+  type Batch,
+  type GroupOptions,
+  Optimizer,
+  type OptimizerState,
+  type ParameterGroup,
+  type Parameters,
+} from './optimizer.js'
 export { RMSprop, type RMSpropOptions } from './rmsprop.js'
 export * from './schedule/index.js'
 export { SGD, type SGDOptions } from './sgd.js'

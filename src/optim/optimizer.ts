@@ -158,13 +158,26 @@ export abstract class Optimizer<O extends GroupOptions> {
           `${dict.groups.length} with ${dict.state.length}`,
       )
     }
+    const options = this.groups.map((group, i) => {
+      const { params: _, ...saved } = dict.groups[i] as OptimizerState<O>['groups'][number]
+      const merged = { ...group.options, ...saved } as O
+      this.check(merged)
+      return merged
+    })
+    const needed = this.groups.flatMap(({ params }, i) => params.map(() => this.stateNames(options[i] as O)))
     const loaded = all.map((p, i) => {
       const { step, tensors } = dict.state[i] as OptimizerState<O>['state'][number]
+      const found = Object.keys(tensors)
+      const names = (needed[i] as (string | null)[]).filter((n) => n !== null)
+      if (names.length > 0 && found.length > 0 && !names.some((n) => found.includes(n))) {
+        throw new FormatError(
+          `${this.name}.loadStateDict: expected ${names.join(', ')} of parameter ${i}, got ${found.join(', ')}`,
+        )
+      }
       for (const [name, t] of Object.entries(tensors)) checkLike(this.name, `${name} of parameter ${i}`, p, t)
       return { step, tensors }
     })
-    for (const [i, { params: _, ...options }] of dict.groups.entries())
-      Object.assign(this.groups[i]?.options ?? {}, options)
+    for (const [i, group] of this.groups.entries()) Object.assign(group.options, options[i])
     all.forEach((p, i) => {
       const { step, tensors } = loaded[i] as (typeof loaded)[number]
       const copies = Object.entries(tensors).map(([name, t]) => [name, keep(clone(t as FloatTensor))])

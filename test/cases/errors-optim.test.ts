@@ -87,6 +87,22 @@ test('gradients of two dtypes are not clipped together', () => {
   expect(() => optim.clipGradNorm([a, b] as never, 1)).toThrow(/^clipGradNorm: expected gradients of one dtype/)
 })
 
+test('the state of another optimizer, or with options out of range, changes nothing', () => {
+  const [a, b] = [p(), p()]
+  a.grad = tensor([1, 2])
+  const adam = new optim.Adam([a])
+  adam.step()
+  const adagrad = new optim.Adagrad([b])
+  const before = JSON.stringify(adagrad.stateDict())
+  expect(() => adagrad.loadStateDict(anything(adam.stateDict()))).toThrow(
+    /^Adagrad\.loadStateDict: expected sum of parameter 0, got expAvg, expAvgSq/,
+  )
+  const { state, groups } = adagrad.stateDict()
+  const broken = { state, groups: groups.map((group) => ({ ...group, lr: -1 })) }
+  expect(() => adagrad.loadStateDict(broken)).toThrow(/^Adagrad: expected lr/)
+  expect(JSON.stringify(adagrad.stateDict())).toBe(before)
+})
+
 test('a one-cycle has no step after its last', () => {
   const schedule = new optim.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 3 })
   for (let t = 0; t < 3; t++) schedule.step()
