@@ -48,6 +48,11 @@ export const opcodeNames: readonly string[] = [
   'dropout',
   'sgd',
   'adam',
+  'adagrad',
+  'adadelta',
+  'rmsprop',
+  'clip_norm',
+  'clip_value',
 ]
 
 export const Unary = {
@@ -1194,6 +1199,8 @@ export interface SgdArgs {
   momentum: number
   dampening: number
   weightDecay: number
+  l1: number
+  maximize: number
   nesterov: number
   first: number
   sizes: readonly number[]
@@ -1206,6 +1213,8 @@ export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
   w.f64(a.momentum)
   w.f64(a.dampening)
   w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
   w.i32(a.nesterov)
   w.i32(a.first)
   w.list(a.sizes)
@@ -1219,7 +1228,10 @@ export interface AdamArgs {
   beta2: number
   eps: number
   weightDecay: number
+  l1: number
+  maximize: number
   decoupled: number
+  amsgrad: number
   correction1: number
   correction2: number
   sizes: readonly number[]
@@ -1233,9 +1245,118 @@ export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
   w.f64(a.beta2)
   w.f64(a.eps)
   w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
   w.i32(a.decoupled)
+  w.i32(a.amsgrad)
   w.f64(a.correction1)
   w.f64(a.correction2)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface AdagradArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  eps: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  sizes: readonly number[]
+}
+
+export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
+  w.begin(45, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.eps)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface AdadeltaArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  rho: number
+  eps: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  sizes: readonly number[]
+}
+
+export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
+  w.begin(46, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.rho)
+  w.f64(a.eps)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface RmspropArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  alpha: number
+  eps: number
+  momentum: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  centered: number
+  sizes: readonly number[]
+}
+
+export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
+  w.begin(47, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.alpha)
+  w.f64(a.eps)
+  w.f64(a.momentum)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.i32(a.centered)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface ClipNormArgs {
+  norm: Operand | null
+  tensors: readonly (Operand | null)[]
+  maxNorm: number
+  normType: number
+  sizes: readonly number[]
+}
+
+export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
+  w.begin(48, dtype)
+  w.operand(a.norm)
+  w.operands(a.tensors)
+  w.f64(a.maxNorm)
+  w.f64(a.normType)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface ClipValueArgs {
+  tensors: readonly (Operand | null)[]
+  value: number
+  sizes: readonly number[]
+}
+
+export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
+  w.begin(49, dtype)
+  w.operands(a.tensors)
+  w.f64(a.value)
   w.list(a.sizes)
   w.end()
 }

@@ -122,7 +122,7 @@ function gatherKernel<D extends DType>(x: Tensor<D>, dim: number, index: Tensor<
       const dx = allocate(dy.dtype, from, rowMajor(from), runtime)
       const source = contiguous(dy as AnyTensor)
       opcodes.scatterAdd(runtime.encode(), dy.dtype, { out: dx, x: null, source, index, ...size })
-      return onceDifferentiable(operation, dx as AnyTensor, [dy])
+      return onceDifferentiable('gather', dx as AnyTensor, [dy])
     }),
   ])
 }
