@@ -5,9 +5,12 @@ export { type InitOptions, init, type RuntimeInfo, runtime, setThreads, synchron
 export * from './errors.js'
 export * from './functional.js'
 export * as nn from './nn/index.js'
+export { erf, expm1, log1p } from './ops/activations.js'
 export {
   type BackwardOptions,
   backward,
+  checkpoint,
+  enableGrad,
   grad,
   isGradEnabled,
   keep,
@@ -58,8 +61,11 @@ export {
   sub,
   where,
 } from './ops/elementwise.js'
+export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
+export { cumsum, gather, indexSelect, scatterAdd, type TopK, type TopKOptions, topk } from './ops/indexing.js'
 export { matmul } from './ops/matmul.js'
-export { manualSeed, type RandomState, randomState, setRandomState } from './ops/random.js'
+export { bernoulli, manualSeed, type RandomState, randomState, randperm, setRandomState } from './ops/random.js'
+export { chunk, flip, repeat, split, tile } from './ops/rearrange.js'
 export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
 export {
   clone,

@@ -1,11 +1,11 @@
-import { type DType, dtypes, type FloatDType, type TypedArrayOf } from './engine/dtype.js'
+import { type DType, dtypes, type FloatDType, isFloat, type TypedArrayOf } from './engine/dtype.js'
 import { coalesce, isRowMajor, rowMajor, sizeOf } from './engine/layout.js'
 import * as opcodes from './engine/opcodes.js'
 import { type Runtime, use } from './engine/runtime.js'
 import { adopt } from './engine/scope.js'
 import { Storage } from './engine/storage.js'
 import type { TapeNode } from './engine/tape.js'
-import { BackendError, ShapeError, StateError } from './errors.js'
+import { BackendError, DTypeError, ShapeError, StateError } from './errors.js'
 
 export type { DType, FloatDType, TypedArray, TypedArrayOf } from './engine/dtype.js'
 export type NestedArray = number | NestedArray[]
@@ -15,7 +15,7 @@ export type NestedArray = number | NestedArray[]
  * array() are what waits for results. No call is needed to free one; dispose() does it earlier.
  */
 export class Tensor<D extends DType = 'float32'> {
-  requiresGrad = false
+  private needsGrad = false
   /** @internal The operation on the tape that made this. */
   node: TapeNode | null = null
   /** @internal Released by no scope: parameters, and what keep() was called on. */
@@ -50,6 +50,28 @@ export class Tensor<D extends DType = 'float32'> {
     return this.store
   }
 
+  /** Whether gradients with respect to this are wanted. Setting it throws DTypeError for integers, StateError for false on a result. */
+  get requiresGrad(): boolean {
+    return this.needsGrad
+  }
+
+  set requiresGrad(value: boolean) {
+    if (value && !isFloat(this.dtype)) {
+      throw new DTypeError(`requiresGrad: expected a float dtype, got ${this.dtype}`)
+    }
+    if (!value && !this.isLeaf) {
+      throw new StateError(
+        `requiresGrad: expected a leaf, got the result of ${this.node?.operation}; detach() it to stop gradients there`,
+      )
+    }
+    this.needsGrad = value
+  }
+
+  /** Whether no recorded operation made this. */
+  get isLeaf(): boolean {
+    return !this.node || this.node.leaf !== null
+  }
+
   get ndim(): number {
     return this.shape.length
   }
@@ -81,6 +103,14 @@ export class Tensor<D extends DType = 'float32'> {
   /** @internal A second handle on the same value that no scope owns and the tape does not know. */
   alias(): Tensor<D> {
     return new Tensor(this.storage.retain(), this.dtype, this.shape, this.strides, this.offset)
+  }
+
+  /** @internal As alias(), but where it is on the tape so is the other. */
+  handle(): Tensor<D> {
+    const t = this.alias()
+    t.node = this.node
+    t.needsGrad = this.needsGrad
+    return t
   }
 
   /** @internal Another look at the same storage. */

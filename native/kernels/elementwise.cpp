@@ -1,6 +1,6 @@
 // Elementwise ops with broadcasting. One loop per kind and layout of a row: both operands contiguous, one of them a
 // single value, or any strides.
-#include "../simd/math.h"
+#include "../simd/activations.h"
 #include "strided.h"
 
 namespace quern::QUERN_ISA {
@@ -39,6 +39,24 @@ QUERN_INLINE vf unary_value(vf x) {
       return sigmoid(x);
     case Unary::relu:
       return max_or_b(vf{}, x);
+    case Unary::expm1:
+      return expm1(x);
+    case Unary::log1p:
+      return log1p(x);
+    case Unary::erf:
+      return erf(x);
+    case Unary::softplus:
+      return softplus(x);
+    case Unary::silu:
+      return x * sigmoid(x);
+    case Unary::gelu:
+      return x * normal_cdf(x);
+    case Unary::gelu_tanh:
+      return x * gelu_gate(x);
+    case Unary::hardswish:
+      return x * hardsigmoid(x);
+    case Unary::hardsigmoid:
+      return hardsigmoid(x);
   }
 }
 
@@ -65,6 +83,20 @@ QUERN_INLINE vf binary_value(vf a, vf b) {
       return a * b * (1.f - b);
     case Binary::tanh_grad:
       return a * (1.f - b * b);
+    case Binary::leaky_relu:
+      return select(a > 0.f, a, a * b);
+    case Binary::elu:
+      return select(a > 0.f, a, b * expm1(a));
+    case Binary::silu_grad:
+      return a * silu_slope(b);
+    case Binary::gelu_grad:
+      return a * gelu_slope(b);
+    case Binary::gelu_tanh_grad:
+      return a * gelu_tanh_slope(b);
+    case Binary::hardswish_grad:
+      return select(b < -3.f, vf{}, select(b <= 3.f, a * (b * (1.f / 3) + 0.5f), a));
+    case Binary::hardsigmoid_grad:
+      return select((b > -3.f) & (b < 3.f), a * (1.f / 6), vf{});
   }
 }
 

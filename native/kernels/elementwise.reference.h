@@ -1,10 +1,23 @@
 // References of the elementwise ops with broadcasting: PyTorch's semantics, NaN included.
 #pragma once
 #include <cmath>
+#include <type_traits>
 
 #include "layout.reference.h"
 
 namespace quern::reference {
+
+// Φ(x), by erfc so that its lower tail keeps its digits.
+template <class T>
+T normal_cdf(T x) {
+  return std::erfc(x * T(-0.70710678118654752)) / 2;
+}
+// (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2 = sigmoid of twice that argument
+template <class T>
+T gelu_gate(T x) {
+  const T u = T(0.79788456080286536) * (x + T(0.044715) * x * x * x);
+  return 1 / (1 + std::exp(-2 * u));
+}
 
 template <class T>
 T unary_value(Unary kind, T x) {
@@ -39,12 +52,50 @@ T unary_value(Unary kind, T x) {
       return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
     case Unary::relu:
       return x <= 0 ? T(0) : x;
+    case Unary::expm1:
+      return std::expm1(x);
+    case Unary::log1p:
+      return std::log1p(x);
+    case Unary::erf:
+      return std::erf(x);
+    case Unary::softplus:  // log(1 + e^x)
+      return (x < 0 ? T(0) : x) + std::log1p(std::exp(-std::fabs(x)));
+    case Unary::silu:
+      return x * unary_value(Unary::sigmoid, x);
+    case Unary::gelu:
+      return x * normal_cdf(x);
+    case Unary::gelu_tanh:
+      return x * gelu_gate(x);
+    case Unary::hardswish:
+      return x * unary_value(Unary::hardsigmoid, x);
+    case Unary::hardsigmoid:
+      return x <= -3 ? T(0) : x >= 3 ? T(1) : (x + 3) / 6;
   }
   return x;
 }
 
+// Integers wrap; they have only these kinds.
 template <class T>
-T binary_value(Binary kind, T a, T b) {
+T whole_value(Binary kind, T a, T b) {
+  const u32 x = static_cast<u32>(a), y = static_cast<u32>(b);
+  switch (kind) {
+    case Binary::add:
+      return static_cast<T>(x + y);
+    case Binary::sub:
+      return static_cast<T>(x - y);
+    case Binary::mul:
+      return static_cast<T>(x * y);
+    case Binary::maximum:
+      return a > b ? a : b;
+    case Binary::minimum:
+      return a < b ? a : b;
+    default:
+      return T(0);
+  }
+}
+
+template <class T>
+T float_value(Binary kind, T a, T b) {
   switch (kind) {
     case Binary::add:
       return a + b;
@@ -66,8 +117,34 @@ T binary_value(Binary kind, T a, T b) {
       return a * b * (1 - b);
     case Binary::tanh_grad:
       return a * (1 - b * b);
+    case Binary::leaky_relu:
+      return a > 0 ? a : a * b;
+    case Binary::elu:
+      return a > 0 ? a : b * std::expm1(a);
+    case Binary::silu_grad: {
+      const T s = unary_value(Unary::sigmoid, b);
+      return a * s * (1 + b * (1 - s));
+    }
+    case Binary::gelu_grad:  // Φ(b) + b φ(b)
+      return a * (normal_cdf(b) + b * T(0.39894228040143268) * std::exp(-b * b / 2));
+    case Binary::gelu_tanh_grad: {
+      const T s = gelu_gate(b), slope = T(1.5957691216057307) * (1 + T(0.134145) * b * b);
+      return a * s * (1 + b * (1 - s) * slope);
+    }
+    case Binary::hardswish_grad:
+      return b < -3 ? T(0) : b <= 3 ? a * (b / 3 + T(0.5)) : a;
+    case Binary::hardsigmoid_grad:
+      return b > -3 && b < 3 ? a / 6 : T(0);
   }
   return a;
+}
+
+template <class T>
+T binary_value(Binary kind, T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    return float_value(kind, a, b);
+  else
+    return whole_value(kind, a, b);
 }
 
 template <class T>

@@ -2,9 +2,13 @@
 
 #include <type_traits>
 
+#include "adaptive_max_pool.reference.h"
+#include "avg_pool.reference.h"
+#include "batch_norm.reference.h"
 #include "conv.reference.h"
 #include "elementwise.reference.h"
 #include "gemm.reference.h"
+#include "index.reference.h"
 #include "layout.reference.h"
 #include "optim.reference.h"
 #include "pool.reference.h"

@@ -20,12 +20,25 @@ export const opcodeNames: readonly string[] = [
   'clamp',
   'reduce',
   'arg_reduce',
+  'index_select',
+  'index_add',
+  'gather',
+  'scatter_add',
+  'cumsum',
+  'topk',
   'matmul',
   'conv2d',
   'conv2d_backward_data',
   'conv2d_backward_weights',
   'max_pool2d',
   'max_pool2d_backward',
+  'avg_pool2d',
+  'avg_pool2d_backward',
+  'adaptive_max_pool2d',
+  'adaptive_max_pool2d_backward',
+  'batch_norm_stats',
+  'batch_norm',
+  'batch_norm_backward',
   'softmax',
   'softmax_backward',
   'cross_entropy',
@@ -35,6 +48,11 @@ export const opcodeNames: readonly string[] = [
   'dropout',
   'sgd',
   'adam',
+  'adagrad',
+  'adadelta',
+  'rmsprop',
+  'clip_norm',
+  'clip_value',
 ]
 
 export const Unary = {
@@ -53,6 +71,15 @@ export const Unary = {
   tanh: 12,
   sigmoid: 13,
   relu: 14,
+  expm1: 15,
+  log1p: 16,
+  erf: 17,
+  softplus: 18,
+  silu: 19,
+  gelu: 20,
+  geluTanh: 21,
+  hardswish: 22,
+  hardsigmoid: 23,
 } as const
 
 export const Binary = {
@@ -66,6 +93,13 @@ export const Binary = {
   reluGrad: 7,
   sigmoidGrad: 8,
   tanhGrad: 9,
+  leakyRelu: 10,
+  elu: 11,
+  siluGrad: 12,
+  geluGrad: 13,
+  geluTanhGrad: 14,
+  hardswishGrad: 15,
+  hardsigmoidGrad: 16,
 } as const
 
 export const Compare = {
@@ -365,6 +399,140 @@ export function argReduce(w: CommandWriter, dtype: DType, a: ArgReduceArgs): voi
   w.end()
 }
 
+export interface IndexSelectArgs {
+  out: Operand | null
+  x: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function indexSelect(w: CommandWriter, dtype: DType, a: IndexSelectArgs): void {
+  w.begin(17, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface IndexAddArgs {
+  out: Operand | null
+  source: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+  skip: number
+}
+
+export function indexAdd(w: CommandWriter, dtype: DType, a: IndexAddArgs): void {
+  w.begin(18, dtype)
+  w.operand(a.out)
+  w.operand(a.source)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.i32(a.skip)
+  w.end()
+}
+
+export interface GatherArgs {
+  out: Operand | null
+  x: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function gather(w: CommandWriter, dtype: DType, a: GatherArgs): void {
+  w.begin(19, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface ScatterAddArgs {
+  out: Operand | null
+  x: Operand | null
+  source: Operand | null
+  index: Operand | null
+  outer: number
+  n: number
+  m: number
+  inner: number
+}
+
+export function scatterAdd(w: CommandWriter, dtype: DType, a: ScatterAddArgs): void {
+  w.begin(20, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.operand(a.source)
+  w.operand(a.index)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.m)
+  w.i32(a.inner)
+  w.end()
+}
+
+export interface CumsumArgs {
+  out: Operand | null
+  x: Operand | null
+  outer: number
+  n: number
+  inner: number
+  reversed: number
+}
+
+export function cumsum(w: CommandWriter, dtype: DType, a: CumsumArgs): void {
+  w.begin(21, dtype)
+  w.operand(a.out)
+  w.operand(a.x)
+  w.i32(a.outer)
+  w.i32(a.n)
+  w.i32(a.inner)
+  w.i32(a.reversed)
+  w.end()
+}
+
+export interface TopkArgs {
+  values: Operand | null
+  indices: Operand | null
+  x: Operand | null
+  rows: number
+  n: number
+  k: number
+  largest: number
+}
+
+export function topk(w: CommandWriter, dtype: DType, a: TopkArgs): void {
+  w.begin(22, dtype)
+  w.operand(a.values)
+  w.operand(a.indices)
+  w.operand(a.x)
+  w.i32(a.rows)
+  w.i32(a.n)
+  w.i32(a.k)
+  w.i32(a.largest)
+  w.end()
+}
+
 export interface MatmulArgs {
   out: Operand | null
   a: Operand | null
@@ -385,7 +553,7 @@ export interface MatmulArgs {
 }
 
 export function matmul(w: CommandWriter, dtype: DType, a: MatmulArgs): void {
-  w.begin(17, dtype)
+  w.begin(23, dtype)
   w.operand(a.out)
   w.operand(a.a)
   w.operand(a.b)
@@ -430,7 +598,7 @@ export interface Conv2dArgs {
 }
 
 export function conv2d(w: CommandWriter, dtype: DType, a: Conv2dArgs): void {
-  w.begin(18, dtype)
+  w.begin(24, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.operand(a.w)
@@ -478,7 +646,7 @@ export interface Conv2dBackwardDataArgs {
 }
 
 export function conv2dBackwardData(w: CommandWriter, dtype: DType, a: Conv2dBackwardDataArgs): void {
-  w.begin(19, dtype)
+  w.begin(25, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.w)
@@ -525,7 +693,7 @@ export interface Conv2dBackwardWeightsArgs {
 }
 
 export function conv2dBackwardWeights(w: CommandWriter, dtype: DType, a: Conv2dBackwardWeightsArgs): void {
-  w.begin(20, dtype)
+  w.begin(26, dtype)
   w.operand(a.dw)
   w.operand(a.dbias)
   w.operand(a.x)
@@ -572,7 +740,7 @@ export interface MaxPool2dArgs {
 }
 
 export function maxPool2d(w: CommandWriter, dtype: DType, a: MaxPool2dArgs): void {
-  w.begin(21, dtype)
+  w.begin(27, dtype)
   w.operand(a.y)
   w.operand(a.index8)
   w.operand(a.index32)
@@ -617,7 +785,7 @@ export interface MaxPool2dBackwardArgs {
 }
 
 export function maxPool2dBackward(w: CommandWriter, dtype: DType, a: MaxPool2dBackwardArgs): void {
-  w.begin(22, dtype)
+  w.begin(28, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.index8)
@@ -639,6 +807,220 @@ export function maxPool2dBackward(w: CommandWriter, dtype: DType, a: MaxPool2dBa
   w.end()
 }
 
+export interface AvgPool2dArgs {
+  y: Operand | null
+  x: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+  includePad: number
+  divisor: number
+  adaptive: number
+}
+
+export function avgPool2d(w: CommandWriter, dtype: DType, a: AvgPool2dArgs): void {
+  w.begin(29, dtype)
+  w.operand(a.y)
+  w.operand(a.x)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.i32(a.kh)
+  w.i32(a.kw)
+  w.i32(a.strideH)
+  w.i32(a.strideW)
+  w.i32(a.padH)
+  w.i32(a.padW)
+  w.i32(a.includePad)
+  w.i32(a.divisor)
+  w.i32(a.adaptive)
+  w.end()
+}
+
+export interface AvgPool2dBackwardArgs {
+  dx: Operand | null
+  dy: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+  includePad: number
+  divisor: number
+  adaptive: number
+}
+
+export function avgPool2dBackward(w: CommandWriter, dtype: DType, a: AvgPool2dBackwardArgs): void {
+  w.begin(30, dtype)
+  w.operand(a.dx)
+  w.operand(a.dy)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.i32(a.kh)
+  w.i32(a.kw)
+  w.i32(a.strideH)
+  w.i32(a.strideW)
+  w.i32(a.padH)
+  w.i32(a.padW)
+  w.i32(a.includePad)
+  w.i32(a.divisor)
+  w.i32(a.adaptive)
+  w.end()
+}
+
+export interface AdaptiveMaxPool2dArgs {
+  y: Operand | null
+  index: Operand | null
+  x: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+}
+
+export function adaptiveMaxPool2d(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dArgs): void {
+  w.begin(31, dtype)
+  w.operand(a.y)
+  w.operand(a.index)
+  w.operand(a.x)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.end()
+}
+
+export interface AdaptiveMaxPool2dBackwardArgs {
+  dx: Operand | null
+  dy: Operand | null
+  index: Operand | null
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+}
+
+export function adaptiveMaxPool2dBackward(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dBackwardArgs): void {
+  w.begin(32, dtype)
+  w.operand(a.dx)
+  w.operand(a.dy)
+  w.operand(a.index)
+  w.i32(a.n)
+  w.i32(a.c)
+  w.i32(a.ih)
+  w.i32(a.iw)
+  w.i32(a.oh)
+  w.i32(a.ow)
+  w.end()
+}
+
+export interface BatchNormStatsArgs {
+  mean: Operand | null
+  rstd: Operand | null
+  x: Operand | null
+  running: readonly (Operand | null)[]
+  rows: number
+  c: number
+  eps: number
+  momentum: number
+}
+
+export function batchNormStats(w: CommandWriter, dtype: DType, a: BatchNormStatsArgs): void {
+  w.begin(33, dtype)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.x)
+  w.operands(a.running)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.f64(a.eps)
+  w.f64(a.momentum)
+  w.end()
+}
+
+export interface BatchNormArgs {
+  y: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  bias: Operand | null
+  rows: number
+  c: number
+}
+
+export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): void {
+  w.begin(34, dtype)
+  w.operand(a.y)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.operand(a.bias)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.end()
+}
+
+export interface BatchNormBackwardArgs {
+  dx: Operand | null
+  dweight: Operand | null
+  dbias: Operand | null
+  dy: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  rows: number
+  c: number
+  training: number
+}
+
+export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
+  w.begin(35, dtype)
+  w.operand(a.dx)
+  w.operand(a.dweight)
+  w.operand(a.dbias)
+  w.operand(a.dy)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.i32(a.training)
+  w.end()
+}
+
 export interface SoftmaxArgs {
   out: Operand | null
   x: Operand | null
@@ -648,7 +1030,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(23, dtype)
+  w.begin(36, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -667,7 +1049,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(24, dtype)
+  w.begin(37, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -692,7 +1074,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(25, dtype)
+  w.begin(38, dtype)
   w.operand(a.loss)
   w.operand(a.lse)
   w.operand(a.denominator)
@@ -723,7 +1105,7 @@ export interface CrossEntropyBackwardArgs {
 }
 
 export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(26, dtype)
+  w.begin(39, dtype)
   w.operand(a.dx)
   w.operand(a.dloss)
   w.operand(a.lse)
@@ -751,7 +1133,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(27, dtype)
+  w.begin(40, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -775,7 +1157,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(28, dtype)
+  w.begin(41, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -799,7 +1181,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(29, dtype)
+  w.begin(42, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -817,18 +1199,22 @@ export interface SgdArgs {
   momentum: number
   dampening: number
   weightDecay: number
+  l1: number
+  maximize: number
   nesterov: number
   first: number
   sizes: readonly number[]
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(30, dtype)
+  w.begin(43, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
   w.f64(a.dampening)
   w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
   w.i32(a.nesterov)
   w.i32(a.first)
   w.list(a.sizes)
@@ -842,23 +1228,135 @@ export interface AdamArgs {
   beta2: number
   eps: number
   weightDecay: number
+  l1: number
+  maximize: number
   decoupled: number
+  amsgrad: number
   correction1: number
   correction2: number
   sizes: readonly number[]
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(31, dtype)
+  w.begin(44, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)
   w.f64(a.beta2)
   w.f64(a.eps)
   w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
   w.i32(a.decoupled)
+  w.i32(a.amsgrad)
   w.f64(a.correction1)
   w.f64(a.correction2)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface AdagradArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  eps: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  sizes: readonly number[]
+}
+
+export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
+  w.begin(45, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.eps)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface AdadeltaArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  rho: number
+  eps: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  sizes: readonly number[]
+}
+
+export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
+  w.begin(46, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.rho)
+  w.f64(a.eps)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface RmspropArgs {
+  tensors: readonly (Operand | null)[]
+  lr: number
+  alpha: number
+  eps: number
+  momentum: number
+  weightDecay: number
+  l1: number
+  maximize: number
+  centered: number
+  sizes: readonly number[]
+}
+
+export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
+  w.begin(47, dtype)
+  w.operands(a.tensors)
+  w.f64(a.lr)
+  w.f64(a.alpha)
+  w.f64(a.eps)
+  w.f64(a.momentum)
+  w.f64(a.weightDecay)
+  w.f64(a.l1)
+  w.i32(a.maximize)
+  w.i32(a.centered)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface ClipNormArgs {
+  norm: Operand | null
+  tensors: readonly (Operand | null)[]
+  maxNorm: number
+  normType: number
+  sizes: readonly number[]
+}
+
+export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
+  w.begin(48, dtype)
+  w.operand(a.norm)
+  w.operands(a.tensors)
+  w.f64(a.maxNorm)
+  w.f64(a.normType)
+  w.list(a.sizes)
+  w.end()
+}
+
+export interface ClipValueArgs {
+  tensors: readonly (Operand | null)[]
+  value: number
+  sizes: readonly number[]
+}
+
+export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
+  w.begin(49, dtype)
+  w.operands(a.tensors)
+  w.f64(a.value)
   w.list(a.sizes)
   w.end()
 }

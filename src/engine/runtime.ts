@@ -148,7 +148,7 @@ export class Runtime {
     const site = cause?.stack
       ?.split('\n')
       .slice(1)
-      .find((line) => !/[\\/](engine|ops)[\\/]|tensor\.[tj]s/.test(line))
+      .find((line) => !/[\\/](src|dist|cjs)[\\/](engine[\\/]|ops[\\/]|tensor\.[tj]s)/.test(line))
     const where = site ? `; the tensor was made ${site.trim()}` : ''
     if (failure.kind === failureKind.outOfMemory) {
       return new MemoryError(

@@ -1,8 +1,11 @@
 import { StateError } from '../errors.js'
 import type { AnyTensor } from '../tensor.js'
+import { isFloat } from './dtype.js'
 
 /** The gradient with respect to each input, given that of the output; null where none is needed or there is none. */
 export type Backward<T, S> = (dy: T, saved: S, needs: readonly boolean[]) => (AnyTensor | null)[]
+/** Given a tensor's gradient; may return another in its place. */
+export type GradientHook = (gradient: AnyTensor) => AnyTensor | undefined
 type AnyBackward = Backward<AnyTensor, readonly AnyTensor[]>
 
 let recording = true
@@ -12,6 +15,10 @@ let counter = 0
 export class TapeNode {
   readonly order = counter++
   private versions: number[]
+  /** Told of the gradient that arrives here; what they return takes its place. */
+  hooks: Set<GradientHook> | null = null
+  /** The result whose grad is kept though it is no leaf. */
+  retained: AnyTensor | null = null
 
   constructor(
     readonly operation: string,
@@ -50,8 +57,13 @@ export class TapeNode {
     this.saved = null
     this.backward = null
     this.inputs = []
+    this.hooks = null
+    this.retained = null
   }
 }
+
+/** What the next node's order will be. */
+export const nextOrder = (): number => counter
 
 /** True while operations are recorded: everywhere but inside noGrad. */
 export const isRecording = (): boolean => recording
@@ -69,8 +81,8 @@ export function withRecording<R>(on: boolean, fn: () => R): R {
 
 /** Where a tensor's gradient goes: its operation's node, a leaf's own, or nowhere. */
 export function nodeOf(t: AnyTensor): TapeNode | null {
-  if (t.node) return t.node
   if (!t.requiresGrad) return null
+  if (t.node) return t.node
   t.node = new TapeNode('leaf', [], [], null, t)
   return t.node
 }
@@ -86,9 +98,9 @@ export function record<T extends AnyTensor, const S extends readonly AnyTensor[]
   saved: S,
   backward: Backward<T, S>,
 ): T {
-  if (!recording || !inputs.some((t) => t?.requiresGrad)) return output
-  const aliases = saved.map((t) => t.alias())
+  if (!recording || !isFloat(output.dtype) || !inputs.some((t) => t?.requiresGrad)) return output
   const nodes = inputs.map((t) => (t ? nodeOf(t) : null))
+  const aliases = saved.map((t) => t.alias())
   const node = new TapeNode(operation, nodes, aliases, backward as unknown as AnyBackward)
   output.node = node
   output.requiresGrad = true
@@ -98,4 +110,21 @@ export function record<T extends AnyTensor, const S extends readonly AnyTensor[]
     alias.requiresGrad = t.requiresGrad
   })
   return output
+}
+
+/**
+ * Marks a gradient that a kernel computed off the tape: a derivative through it throws StateError instead of missing the
+ * terms of these inputs.
+ */
+export function onceDifferentiable<T extends AnyTensor>(
+  operation: string,
+  gradient: T,
+  inputs: readonly (AnyTensor | null)[],
+): T {
+  return record(`${operation} (gradient)`, gradient, inputs, [], () => {
+    throw new StateError(
+      `${operation}: expected first derivatives only, got backward through its gradient; ${operation} has no second ` +
+        'derivative, so leave it out of what is computed with createGraph',
+    )
+  })
 }

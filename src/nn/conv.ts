@@ -1,17 +1,86 @@
 import { ArgumentError } from '../errors.js'
 import { checkInteger, checkPair } from '../ops/check.js'
-import { conv2d, type Pair } from '../ops/conv.js'
+import { checkPadding, conv1d, conv2d, type PaddingMode, type Pair } from '../ops/conv.js'
+import { convTranspose2d } from '../ops/convtranspose.js'
 import { empty } from '../ops/create.js'
 import type { Tensor } from '../tensor.js'
 import { fans, kaimingUniform_, uniform_ } from './init.js'
 import { Module, parameter } from './module.js'
 
+export interface Conv1dLayerOptions {
+  stride?: number
+  padding?: number | PaddingMode
+  dilation?: number
+  groups?: number
+  bias?: boolean
+}
+
 export interface Conv2dLayerOptions {
   stride?: Pair
-  padding?: Pair
+  padding?: Pair | PaddingMode
   dilation?: Pair
   groups?: number
   bias?: boolean
+}
+
+export interface ConvTranspose2dLayerOptions {
+  stride?: Pair
+  padding?: Pair
+  outputPadding?: Pair
+  groups?: number
+  bias?: boolean
+  dilation?: Pair
+}
+
+function checkChannels(name: string, inChannels: number, outChannels: number, groups = 1): number {
+  checkInteger(name, 'inChannels', inChannels, 1)
+  checkInteger(name, 'outChannels', outChannels, 1)
+  checkInteger(name, 'groups', groups, 1)
+  if (inChannels % groups === 0 && outChannels % groups === 0) return groups
+  throw new ArgumentError(
+    `${name}: expected groups to divide inChannels and outChannels (${inChannels}, ${outChannels}), got ${groups}`,
+  )
+}
+
+// As in PyTorch: U(±1/√(weight.shape[1] · kernel)), both.
+const initialWeight = (shape: readonly number[]): Tensor =>
+  parameter(kaimingUniform_(empty(shape), { a: Math.sqrt(5) }))
+
+function initialBias(weight: Tensor, channels: number, wanted = true): Tensor | null {
+  const bound = 1 / Math.sqrt(fans(weight).fanIn)
+  return wanted ? parameter(uniform_(empty([channels]), -bound, bound)) : null
+}
+
+/** conv1d with weight (out,in/groups,k) and bias (out) that start as in PyTorch: U(±1/√(in/groups · k)). */
+export class Conv1d extends Module {
+  readonly weight: Tensor
+  readonly bias: Tensor | null
+  readonly stride: number
+  readonly padding: number | PaddingMode
+  readonly dilation: number
+  readonly groups: number
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    kernelSize: number,
+    options: Conv1dLayerOptions = {},
+  ) {
+    super()
+    const { padding = 0 } = options
+    this.groups = checkChannels('Conv1d', inChannels, outChannels, options.groups)
+    this.stride = checkInteger('Conv1d', 'stride', options.stride ?? 1, 1)
+    checkPadding('Conv1d', padding, this.stride)
+    this.padding = typeof padding === 'string' ? padding : checkInteger('Conv1d', 'padding', padding, 0)
+    this.dilation = checkInteger('Conv1d', 'dilation', options.dilation ?? 1, 1)
+    const kernel = checkInteger('Conv1d', 'kernelSize', kernelSize, 1)
+    this.weight = initialWeight([outChannels, inChannels / this.groups, kernel])
+    this.bias = initialBias(this.weight, outChannels, options.bias)
+  }
+
+  forward(x: Tensor): Tensor {
+    return conv1d(x, this.weight, this)
+  }
 }
 
 /** conv2d with weight (out,in/groups,kH,kW) and bias (out) that start as in PyTorch: U(±1/√(in/groups · kH · kW)). */
@@ -19,7 +88,7 @@ export class Conv2d extends Module {
   readonly weight: Tensor
   readonly bias: Tensor | null
   readonly stride: [number, number]
-  readonly padding: [number, number]
+  readonly padding: [number, number] | PaddingMode
   readonly dilation: [number, number]
   readonly groups: number
 
@@ -30,23 +99,15 @@ export class Conv2d extends Module {
     options: Conv2dLayerOptions = {},
   ) {
     super()
+    const { padding = 0 } = options
     const kernel = checkPair('Conv2d', 'kernelSize', kernelSize, 1)
-    checkInteger('Conv2d', 'inChannels', inChannels, 1)
-    checkInteger('Conv2d', 'outChannels', outChannels, 1)
+    this.groups = checkChannels('Conv2d', inChannels, outChannels, options.groups)
     this.stride = checkPair('Conv2d', 'stride', options.stride ?? 1, 1)
-    this.padding = checkPair('Conv2d', 'padding', options.padding ?? 0, 0)
+    checkPadding('Conv2d', padding, ...this.stride)
+    this.padding = typeof padding === 'string' ? padding : checkPair('Conv2d', 'padding', padding, 0)
     this.dilation = checkPair('Conv2d', 'dilation', options.dilation ?? 1, 1)
-    this.groups = checkInteger('Conv2d', 'groups', options.groups ?? 1, 1)
-    if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
-      throw new ArgumentError(
-        `Conv2d: expected groups to divide inChannels and outChannels (${inChannels}, ${outChannels}), got ${this.groups}`,
-      )
-    }
-    this.weight = parameter(
-      kaimingUniform_(empty([outChannels, inChannels / this.groups, ...kernel]), { a: Math.sqrt(5) }),
-    )
-    const bound = 1 / Math.sqrt(fans(this.weight).fanIn)
-    this.bias = (options.bias ?? true) ? parameter(uniform_(empty([outChannels]), -bound, bound)) : null
+    this.weight = initialWeight([outChannels, inChannels / this.groups, ...kernel])
+    this.bias = initialBias(this.weight, outChannels, options.bias)
   }
 
   forward(x: Tensor): Tensor {
@@ -57,5 +118,38 @@ export class Conv2d extends Module {
   forwardRelu(x: Tensor): Tensor {
     const { bias, stride, padding, dilation, groups } = this
     return this.call(() => conv2d(x, this.weight, { bias, stride, padding, dilation, groups, relu: true }))
+  }
+}
+
+/** convTranspose2d with weight (in,out/groups,kH,kW) and bias (out) that start as in PyTorch: U(±1/√(out/groups · kH · kW)). */
+export class ConvTranspose2d extends Module {
+  readonly weight: Tensor
+  readonly bias: Tensor | null
+  readonly stride: [number, number]
+  readonly padding: [number, number]
+  readonly outputPadding: [number, number]
+  readonly dilation: [number, number]
+  readonly groups: number
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    kernelSize: Pair,
+    options: ConvTranspose2dLayerOptions = {},
+  ) {
+    super()
+    const name = 'ConvTranspose2d'
+    const kernel = checkPair(name, 'kernelSize', kernelSize, 1)
+    this.groups = checkChannels(name, inChannels, outChannels, options.groups)
+    this.stride = checkPair(name, 'stride', options.stride ?? 1, 1)
+    this.padding = checkPair(name, 'padding', options.padding ?? 0, 0)
+    this.outputPadding = checkPair(name, 'outputPadding', options.outputPadding ?? 0, 0)
+    this.dilation = checkPair(name, 'dilation', options.dilation ?? 1, 1)
+    this.weight = initialWeight([inChannels, outChannels / this.groups, ...kernel])
+    this.bias = initialBias(this.weight, outChannels, options.bias)
+  }
+
+  forward(x: Tensor): Tensor {
+    return convTranspose2d(x, this.weight, this)
   }
 }

@@ -2,9 +2,8 @@
 import { checkNumber, checkPair } from '../ops/check.js'
 import type { Pair } from '../ops/conv.js'
 import { relu, sigmoid, tanh } from '../ops/elementwise.js'
-import { type CrossEntropyOptions, crossEntropy, mseLoss, type Reduction } from '../ops/losses.js'
 import { type MaxPool2dOptions, maxPool2d } from '../ops/pool.js'
-import { dropout } from '../ops/random.js'
+import { dropout, dropout2d } from '../ops/random.js'
 import { logSoftmax, softmax } from '../ops/softmax.js'
 import { flatten } from '../ops/view.js'
 import type { DType, Tensor } from '../tensor.js'
@@ -106,24 +105,14 @@ export class Dropout extends Module {
   }
 }
 
-/** crossEntropy as a module. */
-export class CrossEntropyLoss extends Module {
-  constructor(readonly options: CrossEntropyOptions<'float32'> = {}) {
+/** In training, zeroes each channel of x (N,C,…) with probability p and scales the others by 1/(1−p). */
+export class Dropout2d extends Module {
+  constructor(readonly p = 0.5) {
     super()
+    checkNumber('Dropout2d', 'p', p, 0, 1)
   }
 
-  forward(logits: Tensor, target: Tensor<'int32'>): Tensor {
-    return crossEntropy(logits, target, this.options)
-  }
-}
-
-/** mseLoss as a module. */
-export class MSELoss extends Module {
-  constructor(readonly options: { reduction?: Reduction } = {}) {
-    super()
-  }
-
-  forward(input: Tensor, target: Tensor): Tensor {
-    return mseLoss(input, target, this.options)
+  forward(x: Tensor): Tensor {
+    return dropout2d(x, { p: this.p, training: this.training })
   }
 }

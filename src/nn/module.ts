@@ -27,8 +27,8 @@ export function observing<R>(told: Observer, fn: () => R): R {
 
 /** Makes a tensor a parameter of the module it is assigned to: a leaf that requires a gradient and that no scope releases. */
 export function parameter<D extends FloatDType>(t: Tensor<D>, options: { requiresGrad?: boolean } = {}): Tensor<D> {
-  if (t.node)
-    throw new StateError(`parameter: expected a leaf, got the result of ${t.node.operation}; detach() it first`)
+  if (!t.isLeaf)
+    throw new StateError(`parameter: expected a leaf, got the result of ${t.node?.operation}; detach() it first`)
   t.requiresGrad = options.requiresGrad ?? true
   parameters.add(t)
   return keep(t)

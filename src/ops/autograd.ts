@@ -1,23 +1,37 @@
 import { sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
-import { runScope, tensorsIn } from '../engine/scope.js'
-import { isRecording, nodeOf, type TapeNode, withRecording } from '../engine/tape.js'
+import { adopt, local, runScope, tensorsIn } from '../engine/scope.js'
+import { type GradientHook, isRecording, nextOrder, nodeOf, record, TapeNode, withRecording } from '../engine/tape.js'
 import { ShapeError, StateError } from '../errors.js'
-import { type AnyTensor, denseCopy, type FloatDType, formatShape, sharedRuntime, Tensor } from '../tensor.js'
-import { checkSameDType } from './check.js'
+import {
+  type AnyTensor,
+  denseCopy,
+  type FloatDType,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  Tensor,
+} from '../tensor.js'
+import { checkSameDType, checkTensor } from './check.js'
 import { ones } from './create.js'
 import { add } from './elementwise.js'
+import { randomState, setRandomState } from './random.js'
 
 export interface BackwardOptions<D extends FloatDType> {
   /** With respect to this tensor, of its shape; 1 for a scalar. */
   gradient?: Tensor<D>
-  /** Keep what the graph saved, so that backward can run through it again. */
+  /** Record the gradients' own computation, so that they have gradients in turn. */
+  createGraph?: boolean
+  /** Keep what the graph saved, so that backward can run through it again; as createGraph unless told. */
   retainGraph?: boolean
 }
 
 /** Runs fn without recording: nothing it computes has a gradient. fn must not be async. */
 export const noGrad = <R>(fn: () => R): R => withRecording(false, fn)
+
+/** Runs fn with recording on, inside noGrad too. fn must not be async. */
+export const enableGrad = <R>(fn: () => R): R => withRecording(true, fn)
 
 /** Whether operations are being recorded. */
 export const isGradEnabled = (): boolean => isRecording()
@@ -39,32 +53,72 @@ export function keep<T extends AnyTensor>(tensor: T): T {
 
 /** Adds the gradient of output with respect to every leaf that requires one to the leaf's grad. */
 export function backward<D extends FloatDType>(output: Tensor<D>, options: BackwardOptions<D> = {}): void {
-  const arrived = (node: TapeNode, dy: AnyTensor) => {
-    if (node.leaf) accumulate(node.leaf, dy)
-  }
-  propagate('backward', output, options, arrived)
+  propagate('backward', output, options, (node, dy) => {
+    if (node.leaf) accumulate(node.leaf, dy, options.createGraph ?? false)
+    else if (node.retained) node.retained.grad = own(dy, options.createGraph ?? false)
+  })
 }
 
 /**
  * The gradients of output with respect to the inputs, which are left as they are; throws StateError for an input that
- * output does not depend on.
+ * output does not depend on, unless allowUnused, which gives null for it.
  */
 export function grad<D extends FloatDType>(
   output: Tensor<D>,
   inputs: readonly Tensor<D>[],
-  options: BackwardOptions<D> = {},
-): Tensor<D>[] {
+  options: BackwardOptions<D> & { allowUnused: true },
+): (Tensor<D> | null)[]
+export function grad<D extends FloatDType>(
+  output: Tensor<D>,
+  inputs: readonly Tensor<D>[],
+  options?: BackwardOptions<D>,
+): Tensor<D>[]
+export function grad<D extends FloatDType>(
+  output: Tensor<D>,
+  inputs: readonly Tensor<D>[],
+  options: BackwardOptions<D> & { allowUnused?: boolean } = {},
+): (Tensor<D> | null)[] {
   const found = new Map<TapeNode, Tensor<D>>()
-  const wanted = new Set(inputs.map((t) => nodeOf(t)))
+  const nodes = inputs.map((t) => nodeOf(t))
+  const wanted = new Set(nodes)
   propagate('grad', output, options, (node, dy) => {
-    if (wanted.has(node)) found.set(node, (dy as Tensor<D>).detach())
+    if (wanted.has(node)) found.set(node, own(dy, options.createGraph ?? false) as Tensor<D>)
   })
   return inputs.map((t, i) => {
-    const node = nodeOf(t)
+    const node = nodes[i]
     const result = node && found.get(node)
     if (result) return result
+    if (options.allowUnused) return null
     throw new StateError(`grad: expected output to depend on inputs[${i}] (${t}), but no gradient reaches it`)
   })
+}
+
+// A handle on a gradient for the user.
+function own(dy: AnyTensor, createGraph: boolean): AnyTensor {
+  const t = createGraph ? dy.handle() : dy.alias()
+  adopt(t)
+  return t
+}
+
+/** Calls hook with the gradient that arrives at t in each backward; what it returns takes the gradient's place. Returns what removes it. */
+export function registerHook<D extends FloatDType>(
+  t: Tensor<D>,
+  hook: (gradient: Tensor<D>) => Tensor<D> | undefined,
+): () => void {
+  const node = nodeOf(t)
+  if (!node) throw new StateError(`registerHook: expected a tensor that requires a gradient, got ${t}`)
+  // Of its own, so that one function registered twice is called twice.
+  const own = ((gradient: AnyTensor) => hook(gradient as Tensor<D>)) as GradientHook
+  node.hooks ??= new Set()
+  node.hooks.add(own)
+  return () => void node.hooks?.delete(own)
+}
+
+/** Lets backward set grad of t though it is no leaf. */
+export function retainGrad(t: FloatTensor): void {
+  const node = nodeOf(t)
+  if (!node) throw new StateError(`retainGrad: expected a tensor that requires a gradient, got ${t}`)
+  if (!node.leaf) node.retained = t
 }
 
 // Walks the graph from its end; visit sees every node with the whole gradient that arrives there.
@@ -78,23 +132,50 @@ function propagate<D extends FloatDType>(
   if (!root) {
     throw new StateError(`${operation}: expected a tensor that depends on one with requiresGrad, got ${output}`)
   }
+  const createGraph = options.createGraph ?? false
   const seed = seedGradient(operation, output, options)
   const nodes = reachable(root)
   // Handles in this map belong to it alone: each is released as soon as its node has used it.
-  const gradients = new Map<TapeNode, AnyTensor>([[root, seed.alias()]])
+  const gradients = new Map<TapeNode, AnyTensor>([[root, createGraph ? seed.handle() : seed.alias()]])
   if (seed !== options.gradient) seed.dispose()
-  withRecording(false, () => {
-    for (const node of nodes) {
-      const dy = gradients.get(node)
-      if (!dy) continue
-      gradients.delete(node)
-      visit(node, dy)
-      if (!node.leaf) send(node, dy, gradients)
-      dy.dispose()
-    }
-  })
-  if (options.retainGraph) return
+  try {
+    withRecording(createGraph, () => walk(nodes, gradients, visit))
+  } finally {
+    for (const dy of gradients.values()) dy.dispose()
+  }
+  if (options.retainGraph ?? createGraph) return
   for (const node of nodes) node.release()
+}
+
+function walk(
+  nodes: readonly TapeNode[],
+  gradients: Map<TapeNode, AnyTensor>,
+  visit: (node: TapeNode, dy: AnyTensor) => void,
+): void {
+  for (const node of nodes) {
+    if (node.hooks && gradients.has(node)) callHooks(node, node.hooks, gradients)
+    const dy = gradients.get(node)
+    if (!dy) continue
+    visit(node, dy)
+    if (!node.leaf) send(node, dy, gradients)
+    gradients.delete(node)
+    dy.dispose()
+  }
+}
+
+function callHooks(node: TapeNode, hooks: ReadonlySet<GradientHook>, gradients: Map<TapeNode, AnyTensor>): void {
+  for (const hook of [...hooks]) {
+    const dy = gradients.get(node) as AnyTensor
+    const given = dy.handle()
+    adopt(given)
+    const result = hook(given)
+    if (result === undefined) continue
+    checkTensor('registerHook', 'what the hook returns', result)
+    checkSameDType('registerHook', dy, result)
+    checkLike('registerHook', 'the hook to return a gradient', dy, result)
+    gradients.set(node, isRecording() ? result.handle() : result.alias())
+    dy.dispose()
+  }
 }
 
 function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>): void {
@@ -106,12 +187,74 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
         const result = results[i]
         if (!input || !result) return
         const before = gradients.get(input)
-        gradients.set(input, before ? add(before as Tensor, result as Tensor).alias() : result.alias())
+        gradients.set(input, (before ? add(before as Tensor, result as Tensor) : result).handle())
         before?.dispose()
       })
     },
     () => nothing,
   )
+}
+
+// The graph of what fn computes, ended where it meets what was there before: its nodes, and those ends.
+function segment(root: TapeNode, start: number): { inside: TapeNode[]; ends: TapeNode[] } {
+  const isEnd = (node: TapeNode) => node.leaf !== null || node.order < start
+  const nodes = reachable(root, isEnd)
+  return { inside: nodes.filter((n) => !isEnd(n)), ends: nodes.filter(isEnd) }
+}
+
+/**
+ * fn(...inputs) without keeping what its gradient needs: backward computes it again, with the same random numbers. fn must
+ * not be async and must do the same when called again (Chen et al. 2016).
+ */
+export function checkpoint<T extends FloatTensor, const I extends readonly AnyTensor[]>(
+  fn: (...inputs: I) => T,
+  inputs: I,
+): T {
+  if (!isRecording()) return fn(...inputs)
+  const random = randomState()
+  const start = nextOrder()
+  const y = local(() => fn(...inputs))
+  const root = nodeOf(y)
+  if (!root || root.leaf || root.order < start) return y
+  const { inside, ends } = segment(root, start)
+  for (const node of inside) node.release()
+  const out = y.detach() as T
+  y.dispose()
+  out.node = new TapeNode(
+    'checkpoint',
+    ends,
+    inputs.map((t) => t.handle()),
+    (dy, saved) => {
+      const before = randomState()
+      const start = nextOrder()
+      setRandomState(random)
+      try {
+        const again = withRecording(true, () => fn(...(saved as I)))
+        return segmentGradients(nodeOf(again) as TapeNode, start, dy, ends)
+      } finally {
+        setRandomState(before)
+      }
+    },
+  )
+  out.requiresGrad = true
+  return out
+}
+
+function segmentGradients(
+  root: TapeNode,
+  start: number,
+  dy: AnyTensor,
+  ends: readonly TapeNode[],
+): (AnyTensor | null)[] {
+  const { inside } = segment(root, start)
+  const gradients = new Map<TapeNode, AnyTensor>([[root, dy.handle()]])
+  walk(inside, gradients, () => {})
+  if (!isRecording()) for (const node of inside) node.release()
+  return ends.map((node) => {
+    const found = gradients.get(node)
+    if (found) adopt(found)
+    return found ?? null
+  })
 }
 
 function seedGradient<D extends FloatDType>(
@@ -128,23 +271,39 @@ function seedGradient<D extends FloatDType>(
     )
   }
   checkSameDType(operation, output, gradient)
-  if (gradient.ndim !== output.ndim || gradient.shape.some((n, i) => n !== output.shape[i])) {
-    throw new ShapeError(
-      `${operation}: expected a gradient of shape ${formatShape(output.shape)}, got ${formatShape(gradient.shape)}`,
-    )
-  }
+  checkLike(operation, 'a gradient', output, gradient)
   return gradient
 }
 
+function checkLike(operation: string, what: string, like: AnyTensor, t: AnyTensor): void {
+  if (t.ndim === like.ndim && t.shape.every((n, i) => n === like.shape[i])) return
+  throw new ShapeError(
+    `${operation}: expected ${what} of shape ${formatShape(like.shape)}, got ${formatShape(t.shape)}`,
+  )
+}
+
 // All nodes that the root depends on, latest first: every node comes before those it takes input from.
-function reachable(root: TapeNode): TapeNode[] {
+function reachable(root: TapeNode, ends?: (node: TapeNode) => boolean): TapeNode[] {
   const seen = new Set<TapeNode>([root])
-  for (const node of seen) for (const input of node.inputs) if (input) seen.add(input)
+  for (const node of seen) {
+    if (ends?.(node)) continue
+    for (const input of node.inputs) if (input) seen.add(input)
+  }
   return [...seen].sort((a, b) => b.order - a.order)
 }
 
-function accumulate(leaf: AnyTensor, dy: AnyTensor): void {
+function accumulate(leaf: AnyTensor, dy: AnyTensor, createGraph: boolean): void {
   const before = leaf.ownGrad
+  // A gradient with a graph of its own is replaced, never changed: that graph may have saved it.
+  if (createGraph || before?.requiresGrad) {
+    leaf.grad = scope(() => {
+      const total = before ? add(before as FloatTensor, dy as FloatTensor) : (dy as FloatTensor)
+      const copy = denseCopy(total, leaf.strides)
+      return record('clone', copy, [total], [], (d) => [d])
+    })
+    leaf.grad?.storage.watch()
+    return
+  }
   if (before) {
     const runtime = sharedRuntime('backward', before, dy)
     const dense = sameLayout(dy.shape, dy.strides, before.strides) ? dy : denseCopy(dy, before.strides)

@@ -11,6 +11,13 @@ export function checkFloat(operation: string, name: string, t: AnyTensor): void 
   )
 }
 
+/** Throws unless t is a tensor of a float dtype or int32, and the number beside an int32 one an int32 too. */
+export function checkArithmetic(operation: string, name: string, t: AnyTensor, number = 0): void {
+  checkTensor(operation, name, t)
+  if (t.dtype === 'int32') checkInteger(operation, 'the number beside an int32 tensor', number, -(2 ** 31))
+  else checkFloat(operation, name, t)
+}
+
 /** Throws unless t is a tensor. */
 export function checkTensor(operation: string, name: string, t: unknown): void {
   if (t instanceof Tensor) return

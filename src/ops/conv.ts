@@ -1,6 +1,7 @@
 import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { record } from '../engine/tape.js'
+import { local } from '../engine/scope.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import {
   allocate,
@@ -13,23 +14,36 @@ import {
 } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
-import { channelsLast, contiguous } from './view.js'
+import { sum } from './reduce.js'
+import { channelsLast, contiguous, squeeze, unsqueeze } from './view.js'
 
 export type Pair = number | readonly [number, number]
+/** 'valid': none; 'same': as much as keeps the size, the odd one after. */
+export type PaddingMode = 'same' | 'valid'
 
 export interface Conv2dOptions<D extends FloatDType> {
   /** (O) */
   bias?: Tensor<D> | null
   /** A number, or [height, width]; likewise for the others. Default 1. */
   stride?: Pair
-  /** Zeros on each side. Default 0. */
-  padding?: Pair
+  /** Zeros on each side, or 'same' (with stride 1 only) or 'valid'. Default 0. */
+  padding?: Pair | PaddingMode
   dilation?: Pair
   groups?: number
 }
 
-/** The numbers that the three commands of a convolution share. */
-interface Geometry {
+export interface Conv1dOptions<D extends FloatDType> {
+  /** (O) */
+  bias?: Tensor<D> | null
+  stride?: number
+  /** Zeros on each side, or 'same' (with stride 1 only) or 'valid'. Default 0. */
+  padding?: number | PaddingMode
+  dilation?: number
+  groups?: number
+}
+
+/** @internal The numbers that the three commands of a convolution share. */
+export interface Geometry {
   n: number
   ic: number
   ih: number
@@ -57,14 +71,57 @@ export function conv2d<D extends FloatDType>(
   weight: Tensor<D>,
   options: Conv2dOptions<D> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
+  checkFloat('conv2d', 'x', x)
+  checkFloat('conv2d', 'weight', weight)
+  checkRank('conv2d', 'x', x, 4, '(N,C,H,W)')
+  checkRank('conv2d', 'weight', weight, 4, '(O,C/groups,kH,kW)')
+  return convolve('conv2d', x, weight, options, `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`)
+}
+
+/**
+ * Cross-correlation of x (N,C,L) with weight (O,C/groups,k): y (N,O,oL), oL = ⌊(L + 2·padding − dilation·(k−1) − 1) / stride⌋ + 1.
+ * Throws ShapeError when channels, groups or sizes do not fit.
+ */
+export function conv1d<D extends FloatDType>(
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  options: Conv1dOptions<D> = {},
+): Tensor<D> {
+  const op = 'conv1d'
+  checkFloat(op, 'x', x)
+  checkFloat(op, 'weight', weight)
+  checkRank(op, 'x', x, 3, '(N,C,L)')
+  checkRank(op, 'weight', weight, 3, '(O,C/groups,k)')
+  const { padding = 0 } = options
+  const across = {
+    bias: options.bias ?? null,
+    stride: [1, checkInteger(op, 'stride', options.stride ?? 1, 1)] as const,
+    padding: typeof padding === 'string' ? padding : ([0, checkInteger(op, 'padding', padding, 0)] as const),
+    dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
+    groups: options.groups ?? 1,
+  }
+  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
+  return local(() => {
+    const y = convolve(op, unsqueeze(x, 2), unsqueeze(weight, 2), across, shapes)
+    return squeeze(y, 2)
+  })
+}
+
+function convolve<D extends FloatDType>(
+  op: string,
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  options: Conv2dOptions<D> & { relu?: boolean },
+  shapes: string,
+): Tensor<D> {
   const bias = options.bias ?? null
-  const g = geometry(x, weight, bias, options)
+  const g = geometry(op, x, weight, bias, options, shapes)
   const image = channelsLast(x)
   const w = contiguous(weight)
   const relu = options.relu ?? false
   const y = forward(g, image, w, bias, relu)
   const saved = relu ? [image, w, y] : [image, w]
-  record('conv2d', y, [image, w, bias], saved, (dy, [image, w, y], needs) => {
+  record(op, y, [image, w, bias], saved, (dy, [image, w, y], needs) => {
     const dz = y ? reluMask(dy as FloatTensor, y as FloatTensor) : dy
     return backward(g, dz as FloatTensor, image as FloatTensor, w as FloatTensor, needs)
   })
@@ -73,24 +130,19 @@ export function conv2d<D extends FloatDType>(
 }
 
 function geometry<D extends FloatDType>(
+  op: string,
   x: Tensor<D>,
   weight: Tensor<D>,
   bias: Tensor<D> | null,
   options: Conv2dOptions<D>,
+  shapes: string,
 ): Geometry {
-  const op = 'conv2d'
-  checkFloat(op, 'x', x)
-  checkFloat(op, 'weight', weight)
   checkSameDType(op, x, weight)
-  checkRank(op, 'x', x, 4, '(N,C,H,W)')
-  checkRank(op, 'weight', weight, 4, '(O,C/groups,kH,kW)')
   const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? 1, 1)
-  const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
   const [dilH, dilW] = checkPair(op, 'dilation', options.dilation ?? 1, 1)
   const groups = checkInteger(op, 'groups', options.groups ?? 1, 1)
   const [n, ic, ih, iw] = x.shape as [number, number, number, number]
   const [oc, icg, kh, kw] = weight.shape as [number, number, number, number]
-  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
   if (ic !== icg * groups) {
     throw new ShapeError(
       `${op}: expected input channels to equal weight.shape[1] * groups = ${icg * groups}, got ${ic} ${shapes}`,
@@ -99,16 +151,35 @@ function geometry<D extends FloatDType>(
   if (oc % groups !== 0) {
     throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)
   }
-  if (bias) {
-    checkFloat(op, 'bias', bias)
-    checkSameDType(op, x, bias)
-    if (bias.ndim !== 1 || bias.shape[0] !== oc) {
-      throw new ShapeError(`${op}: expected bias of weight.shape[0] = ${oc} elements, got ${formatShape(bias.shape)}`)
-    }
+  if (bias) checkBias(op, x, bias, oc, 'weight.shape[0]')
+  const sizes = { n, ic, ih, iw, oc, kh, kw, strideH, strideW, dilH, dilW, groups }
+  if (checkPadding(op, options.padding, strideH, strideW) === 'same') {
+    if (kh < 1 || kw < 1) throw new ShapeError(`${op}: expected a kernel of at least 1, got ${kh}×${kw} ${shapes}`)
+    return { ...sizes, oh: ih, ow: iw, padH: (dilH * (kh - 1)) >> 1, padW: (dilW * (kw - 1)) >> 1 }
   }
+  const [padH, padW] =
+    options.padding === 'valid' ? [0, 0] : checkPair(op, 'padding', (options.padding as Pair) ?? 0, 0)
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes)
-  return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
+  return { ...sizes, oh, ow, padH, padW }
+}
+
+/** Throws unless bias has one element for each output channel, and x's dtype; `from` says where their number came from. */
+export function checkBias(op: string, x: FloatTensor, bias: FloatTensor, channels: number, from: string): void {
+  checkFloat(op, 'bias', bias)
+  checkSameDType(op, x, bias)
+  if (bias.ndim === 1 && bias.shape[0] === channels) return
+  throw new ShapeError(`${op}: expected bias of ${from} = ${channels} elements, got ${formatShape(bias.shape)}`)
+}
+
+/** Throws for a string other than 'same' (with stride 1) and 'valid'. */
+export function checkPadding<P>(op: string, padding: P, ...strides: number[]): P {
+  if (typeof padding !== 'string' || padding === 'valid') return padding
+  if (padding !== 'same') {
+    throw new ArgumentError(`${op}: expected padding to be numbers, 'same' or 'valid', got ${JSON.stringify(padding)}`)
+  }
+  if (strides.every((s) => s === 1)) return padding
+  throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${strides.join('×')}`)
 }
 
 /** ⌊(size + 2·padding − dilation·(kernel−1) − 1) / stride⌋ + 1, or that rounded up; throws ShapeError if the window does not fit once. */
@@ -159,17 +230,53 @@ function backward(
   w: FloatTensor,
   needs: readonly boolean[],
 ): (FloatTensor | null)[] {
-  const runtime = sharedRuntime('conv2d', dy, x, w)
   const dense = channelsLast(dy)
-  let [dx, dw, dbias]: (FloatTensor | null)[] = [null, null, null]
-  if (needs[0]) {
-    dx = allocate(x.dtype, x.shape, channelsLastStrides(x.shape), runtime)
-    opcodes.conv2dBackwardData(runtime.encode(), x.dtype, { dx, dy: dense, w, ...g })
+  const dx = needs[0] ? dataGradient(g, dense, w) : null
+  // On the tape each gradient is an operation of its own; off it one command makes both.
+  if (isRecording()) {
+    return [dx, needs[1] ? weightGradient(g, x, dense) : null, needs[2] ? sum(dense, { dim: [0, 2, 3] }) : null]
   }
-  if (needs[1] || needs[2]) {
-    dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
-    dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
-    opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
-  }
-  return [dx, dw, dbias] as (FloatTensor | null)[]
+  if (!needs[1] && !needs[2]) return [dx, null, null]
+  const runtime = sharedRuntime('conv2d', dy, x, w)
+  const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
+  const dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
+  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
+  return [dx, dw, dbias]
+}
+
+// The convolution, its gradient to the data and that to the weights are bilinear, and each other's gradients.
+
+function convolution(g: Geometry, x: FloatTensor, w: FloatTensor): FloatTensor {
+  const [image, kernel] = [channelsLast(x), contiguous(w)]
+  return record(
+    'conv2d',
+    forward(g, image, kernel, null, false),
+    [image, kernel],
+    [image, kernel],
+    (dy, [x, w], needs) => backward(g, dy as FloatTensor, x, w, needs),
+  )
+}
+
+function dataGradient(g: Geometry, dy: FloatTensor, w: FloatTensor): FloatTensor {
+  const [dense, kernel] = [channelsLast(dy), contiguous(w)]
+  const runtime = sharedRuntime('conv2d', dense, kernel)
+  const shape = [g.n, g.ic, g.ih, g.iw]
+  const dx = allocate(dy.dtype, shape, channelsLastStrides(shape), runtime)
+  opcodes.conv2dBackwardData(runtime.encode(), dy.dtype, { dx, dy: dense, w: kernel, ...g })
+  return record('conv2d (data gradient)', dx, [dense, kernel], [dense, kernel], (ddx, [dy, w], needs) => [
+    needs[0] ? convolution(g, ddx as FloatTensor, w) : null,
+    needs[1] ? weightGradient(g, ddx as FloatTensor, dy) : null,
+  ])
+}
+
+function weightGradient(g: Geometry, x: FloatTensor, dy: FloatTensor): FloatTensor {
+  const [image, dense] = [channelsLast(x), channelsLast(dy)]
+  const runtime = sharedRuntime('conv2d', image, dense)
+  const shape = [g.oc, g.ic / g.groups, g.kh, g.kw]
+  const dw = allocate(x.dtype, shape, rowMajor(shape), runtime)
+  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias: null, x: image, dy: dense, ...g })
+  return record('conv2d (weight gradient)', dw, [image, dense], [image, dense], (ddw, [x, dy], needs) => [
+    needs[0] ? dataGradient(g, dy, ddw as FloatTensor) : null,
+    needs[1] ? convolution(g, x, ddw as FloatTensor) : null,
+  ])
 }

@@ -2,7 +2,7 @@ import { coalesce, denseLike, isDense, rowMajor, sameLayout } from '../engine/la
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Compare, Unary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import {
   type AnyTensor,
@@ -14,10 +14,20 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { broadcastShapes, broadcastStrides, checkDTypeIs, checkFloat, checkSameDType, checkTensor } from './check.js'
+import {
+  broadcastShapes,
+  broadcastStrides,
+  checkArithmetic,
+  checkDTypeIs,
+  checkFloat,
+  checkSameDType,
+  checkTensor,
+} from './check.js'
 import { to } from './convert.js'
 import { sumTo } from './reduce.js'
 
+/** What add, sub, mul, maximum and minimum take; int32 wraps around. */
+export type Arithmetic = FloatDType | 'int32'
 type Kind<T> = T[keyof T] & number
 type NumberOr<D extends DType> = Tensor<D> | number
 
@@ -40,7 +50,7 @@ function unaryKernel<D extends FloatDType>(operation: string, kind: Kind<typeof 
 }
 
 /** out = kind(a, b) with broadcasting, off the tape. */
-function binaryKernel<D extends FloatDType>(
+export function binaryKernel<D extends Arithmetic>(
   operation: string,
   kind: Kind<typeof Binary>,
   a: Tensor<D>,
@@ -55,7 +65,7 @@ function binaryKernel<D extends FloatDType>(
 }
 
 /** out = kind(x, value), or kind(value, x) if reversed, off the tape. */
-function scalarKernel<D extends FloatDType>(
+export function scalarKernel<D extends Arithmetic>(
   operation: string,
   kind: Kind<typeof Binary>,
   x: Tensor<D>,
@@ -73,7 +83,7 @@ function scalarKernel<D extends FloatDType>(
 
 type Derivative = (dy: FloatTensor, x: FloatTensor, y: FloatTensor) => FloatTensor
 
-function unaryOp(name: keyof typeof Unary, saves: 'x' | 'y' | 'none', derivative: Derivative) {
+export function unaryOp(name: keyof typeof Unary, saves: 'x' | 'y' | 'none', derivative: Derivative) {
   return <D extends FloatDType>(x: Tensor<D>): Tensor<D> => {
     checkFloat(name, 'x', x)
     const y = unaryKernel(name, Unary[name], x)
@@ -93,9 +103,13 @@ export const square = unaryOp('square', 'x', (dy, x) => mul(dy, mul(x, 2)))
 export const reciprocal = unaryOp('reciprocal', 'y', (dy, _, y) => neg(mul(dy, square(y))))
 export const sin = unaryOp('sin', 'x', (dy, x) => mul(dy, cos(x)))
 export const cos = unaryOp('cos', 'x', (dy, x) => neg(mul(dy, sin(x))))
-export const tanh = unaryOp('tanh', 'y', (dy, _, y) => binaryKernel('tanh', Binary.tanhGrad, dy, y))
+export const tanh = unaryOp('tanh', 'y', (dy, _, y) =>
+  isRecording() ? mul(dy, sub(1, square(y))) : binaryKernel('tanh', Binary.tanhGrad, dy, y),
+)
 /** 1 / (1 + exp(-x)), elementwise. */
-export const sigmoid = unaryOp('sigmoid', 'y', (dy, _, y) => binaryKernel('sigmoid', Binary.sigmoidGrad, dy, y))
+export const sigmoid = unaryOp('sigmoid', 'y', (dy, _, y) =>
+  isRecording() ? mul(dy, mul(y, sub(1, y))) : binaryKernel('sigmoid', Binary.sigmoidGrad, dy, y),
+)
 /** max(0, x), elementwise; NaN stays NaN. */
 export const relu = unaryOp('relu', 'y', (dy, _, y) => reluMask(dy, y))
 
@@ -107,41 +121,47 @@ export function reluMask<D extends FloatDType>(dy: Tensor<D>, y: Tensor<D>): Ten
 
 // ---- two operands, with NumPy broadcasting; a number stands for a scalar
 
+type FloatOp = <D extends FloatDType>(a: NumberOr<D>, b: NumberOr<D>) => Tensor<D>
 type Partial2 = (dy: FloatTensor, a: FloatTensor, b: FloatTensor, y: FloatTensor) => FloatTensor
 
 function binaryOp(name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum', da: Partial2, db: Partial2) {
   const kind = Binary[name]
   const needsValues = name !== 'add' && name !== 'sub'
-  return <D extends FloatDType>(a: NumberOr<D>, b: NumberOr<D>): Tensor<D> => {
+  const check: (operation: string, name: string, t: AnyTensor, number?: number) => void =
+    name === 'div' || name === 'pow' ? checkFloat : checkArithmetic
+  return <D extends Arithmetic>(a: NumberOr<D>, b: NumberOr<D>): Tensor<D> => {
     if (typeof a === 'number' && typeof b === 'number') {
       throw new ArgumentError(`${name}: expected at least one tensor, got two numbers`)
     }
     if (typeof b === 'number') {
       const x = a as Tensor<D>
-      checkFloat(name, 'a', x)
+      check(name, 'a', x, b)
       const y = scalarKernel(name, kind, x, b)
       return record(name, y, [x], needsValues ? [x, y] : [], (dy, [x, y]) => [
-        scalarGradient(name, dy, x as FloatTensor, y as FloatTensor, b, false),
+        scalarGradient(name, asFloat(dy), x as FloatTensor, y as FloatTensor, b, false),
       ])
     }
     if (typeof a === 'number') {
-      checkFloat(name, 'b', b)
+      check(name, 'b', b, a)
       const y = scalarKernel(name, kind, b, a, true)
       return record(name, y, [b], needsValues ? [b, y] : [], (dy, [x, y]) => [
-        scalarGradient(name, dy, x as FloatTensor, y as FloatTensor, a, true),
+        scalarGradient(name, asFloat(dy), x as FloatTensor, y as FloatTensor, a, true),
       ])
     }
-    checkFloat(name, 'a', a)
-    checkFloat(name, 'b', b)
+    check(name, 'a', a)
+    check(name, 'b', b)
     checkSameDType(name, a, b)
     const y = binaryKernel(name, kind, a, b)
     const [sa, sb] = [a.shape, b.shape]
     return record(name, y, [a, b], needsValues ? [a, b, y] : [], (dy, [a, b, y], needs) => [
-      needs[0] ? sumTo(da(dy, a as FloatTensor, b as FloatTensor, y as FloatTensor), sa) : null,
-      needs[1] ? sumTo(db(dy, a as FloatTensor, b as FloatTensor, y as FloatTensor), sb) : null,
+      needs[0] ? sumTo(da(asFloat(dy), a as FloatTensor, b as FloatTensor, y as FloatTensor), sa) : null,
+      needs[1] ? sumTo(db(asFloat(dy), a as FloatTensor, b as FloatTensor, y as FloatTensor), sb) : null,
     ])
   }
 }
+
+// Whatever has a gradient is a float.
+const asFloat = (t: AnyTensor): FloatTensor => t as FloatTensor
 
 function scalarGradient(
   name: string,
@@ -187,13 +207,13 @@ export const mul = binaryOp(
   (dy, _, b) => mul(dy, b),
   (dy, a) => mul(dy, a),
 )
-export const div = binaryOp(
+export const div: FloatOp = binaryOp(
   'div',
   (dy, _, b) => div(dy, b),
   (dy, _, b, y) => neg(mul(dy, div(y, b))),
 )
 /** a to the power b, elementwise. */
-export const pow = binaryOp(
+export const pow: FloatOp = binaryOp(
   'pow',
   // b · a^(b-1), and 0 where b = 0 whatever a is.
   (dy, a, b) => mul(dy, where(eq(b, 0), mul(b, 0), mul(b, pow(a, sub(b, 1))))),

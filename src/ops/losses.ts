@@ -1,16 +1,28 @@
+import { isFloat } from '../engine/dtype.js'
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { allocate, denseCopy, type FloatDType, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkDTypeIs, checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
-import { square, sub } from './elementwise.js'
-import { mean, sum } from './reduce.js'
+import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
+import { checkInteger, checkNumber, checkTensor } from './check.js'
+import { to } from './convert.js'
+import { tensor } from './create.js'
+import { add, div, eq, mul, ne, neg, square, sub } from './elementwise.js'
+import {
+  checkClasses,
+  checkPairOfTensors,
+  checkReduction,
+  checkWeight,
+  type Reduction,
+  reduced,
+  reductions,
+} from './loss-checks.js'
+import { sum } from './reduce.js'
+import { logSoftmax, softmax } from './softmax.js'
 import { contiguous, permute, reshape } from './view.js'
 
-export type Reduction = 'mean' | 'sum' | 'none'
-const reductions: readonly Reduction[] = ['none', 'mean', 'sum'] // in the order of the command's numbers
+export type { Reduction }
 
 export interface CrossEntropyOptions<D extends FloatDType> {
   /** Of each class: (C). */
@@ -24,44 +36,55 @@ export interface CrossEntropyOptions<D extends FloatDType> {
 }
 
 /**
- * −log softmax(logits)[target], fused: logits (N,C), (C) or (N,C,d…), target class indices int32 (N), () or (N,d…). Throws
- * ShapeError and DTypeError; a target outside the classes makes the loss NaN.
+ * −log softmax(logits)[target], fused: logits (N,C), (C) or (N,C,d…), target class indices int32 (N), () or (N,d…), or
+ * probabilities of the logits' shape. Throws ShapeError and DTypeError; a target outside the classes makes the loss NaN.
  */
 export function crossEntropy<D extends FloatDType>(
   logits: Tensor<D>,
-  target: Tensor<'int32'>,
+  target: Tensor<'int32'> | Tensor<D>,
   options: CrossEntropyOptions<D> = {},
 ): Tensor<D> {
   const op = 'crossEntropy'
-  checkFloat(op, 'logits', logits)
-  checkDTypeIs(op, 'target', target, 'int32')
   const reduction = checkReduction(op, options.reduction)
   const ignoreIndex = checkInteger(op, 'ignoreIndex', options.ignoreIndex ?? -100, -(2 ** 31))
   const labelSmoothing = checkNumber(op, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1)
-  if (logits.ndim === 0) throw new ShapeError(`${op}: expected logits (N,C), got a scalar`)
-  const expected = logits.ndim === 1 ? [] : logits.shape.filter((_, i) => i !== 1)
-  if (target.ndim !== expected.length || target.shape.some((n, i) => n !== expected[i])) {
-    throw new ShapeError(
-      `${op}: expected target of shape ${formatShape(expected)} for logits ${formatShape(logits.shape)}, got ${formatShape(target.shape)}`,
-    )
-  }
+  checkTensor(op, 'target', target)
+  if (isFloat(target.dtype)) return softCrossEntropy(logits, target as Tensor<D>, options)
+  const expected = checkClasses(op, 'logits', logits, target)
   const columns = logits.shape[logits.ndim === 1 ? 0 : 1] as number
-  const weight = options.weight ?? null
-  if (weight) {
-    checkFloat(op, 'weight', weight)
-    checkSameDType(op, logits, weight)
-    if (weight.ndim !== 1 || weight.shape[0] !== columns) {
-      throw new ShapeError(`${op}: expected weight of ${columns} elements, got ${formatShape(weight.shape)}`)
-    }
-  }
+  const weight = checkWeight(op, logits, columns, options.weight)
   const rows = sizeOf(expected)
   const common = { rows, columns, reduction: reductions.indexOf(reduction), ignoreIndex, labelSmoothing }
   return local(() => {
     const last = logits.ndim <= 2 ? logits : permute(logits, [0, ...range(2, logits.ndim), 1])
     const x = contiguous(reshape(last, [rows, columns]))
-    const y = contiguous(reshape(target, [rows]))
+    const y = contiguous(reshape(target as Tensor<'int32'>, [rows]))
     const loss = fused(x, y, weight && contiguous(weight), common)
     return reduction === 'none' ? reshape(loss, expected) : loss
+  })
+}
+
+// −Σ_c w_c t_c log softmax(logits)_c of each row; the mean is over the rows, whatever their weights.
+function softCrossEntropy<D extends FloatDType>(
+  logits: Tensor<D>,
+  target: Tensor<D>,
+  options: CrossEntropyOptions<D>,
+): Tensor<D> {
+  const op = 'crossEntropy'
+  checkPairOfTensors(op, logits, target)
+  if (logits.ndim === 0) throw new ShapeError(`${op}: expected logits (N,C), got a scalar`)
+  if (options.ignoreIndex !== undefined && options.ignoreIndex >= 0) {
+    throw new ArgumentError(`${op}: expected no ignoreIndex beside class probabilities, got ${options.ignoreIndex}`)
+  }
+  const dim = logits.ndim === 1 ? 0 : 1
+  const classes = logits.shape[dim] as number
+  const weight = checkWeight(op, logits, classes, options.weight)
+  const [smoothing, reduction] = [options.labelSmoothing ?? 0, options.reduction ?? 'mean']
+  return local(() => {
+    const spread = smoothing > 0 ? add(mul(target, 1 - smoothing), smoothing / classes) : target
+    const scale = weight && reshape(weight, [classes, ...range(2, logits.ndim).map(() => 1)])
+    const terms = mul(logSoftmax(logits, { dim }), scale ? mul(spread, scale) : spread)
+    return reduced(neg(sum(terms, { dim })), reduction)
   })
 }
 
@@ -81,6 +104,13 @@ function fused<D extends FloatDType>(
   opcodes.crossEntropy(runtime.encode(), x.dtype, { loss, lse, denominator, x, target, weight, ...common })
   const saved = weight ? [x, target, lse, denominator, weight] : [x, target, lse, denominator]
   record('crossEntropy', loss, [x], saved, (dloss, [x, target, lse, denominator, weight]) => {
+    if (isRecording()) {
+      const divided = common.reduction === 1 ? div(dloss as Tensor<D>, denominator as Tensor<D>) : (dloss as Tensor<D>)
+      const perRow = divided.ndim === 0 ? divided : reshape(divided, [common.rows, 1])
+      const q = targets(target as Tensor<'int32'>, (weight as Tensor<D> | undefined) ?? null, x as Tensor<D>, common)
+      const p = softmax(x as Tensor<D>, { dim: 1 })
+      return [mul(perRow, sub(mul(p, sum(q, { dim: 1, keepdim: true })), q))]
+    }
     const dx = allocate(dloss.dtype, (x as Tensor<D>).shape, rowMajor((x as Tensor<D>).shape), runtime)
     const dense = dloss.ndim === 0 || dloss.strides[0] === 1 ? dloss : denseCopy(dloss, rowMajor(dloss.shape))
     opcodes.crossEntropyBackward(runtime.encode(), dloss.dtype, {
@@ -98,11 +128,20 @@ function fused<D extends FloatDType>(
   return loss
 }
 
-function checkReduction(operation: string, reduction: Reduction = 'mean'): Reduction {
-  if (reductions.includes(reduction)) return reduction
-  throw new ArgumentError(
-    `${operation}: expected reduction to be 'mean', 'sum' or 'none', got ${JSON.stringify(reduction)}`,
-  )
+// q (rows,columns) in loss = −Σ q · log softmax(x), constant.
+function targets<D extends FloatDType>(
+  target: Tensor<'int32'>,
+  weight: Tensor<D> | null,
+  x: Tensor<D>,
+  common: { rows: number; columns: number; ignoreIndex: number; labelSmoothing: number },
+): Tensor<D> {
+  const { rows, columns, ignoreIndex, labelSmoothing } = common
+  const column = reshape(target, [rows, 1])
+  const classes = tensor(Int32Array.from({ length: columns }, (_, i) => i))
+  const hit = mul(to(eq(column, classes), x.dtype), 1 - labelSmoothing)
+  const smooth = sub(hit, -labelSmoothing / Math.max(1, columns))
+  const counted = mul(smooth, to(ne(column, ignoreIndex), x.dtype))
+  return weight ? mul(counted, weight.detach()) : counted
 }
 
 /** (input − target)², reduced. */
@@ -112,8 +151,5 @@ export function mseLoss<D extends FloatDType>(
   options: { reduction?: Reduction } = {},
 ): Tensor<D> {
   const reduction = checkReduction('mseLoss', options.reduction)
-  return local(() => {
-    const squares = square(sub(input, target))
-    return reduction === 'none' ? squares : reduction === 'sum' ? sum(squares) : mean(squares)
-  })
+  return local(() => reduced(square(sub(input, target)), reduction))
 }

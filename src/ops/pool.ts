@@ -1,11 +1,15 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { record } from '../engine/tape.js'
+import { local, runScope } from '../engine/scope.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkPair, checkRank } from './check.js'
+import { checkFloat, checkInteger, checkPair, checkRank } from './check.js'
 import { outputSize, type Pair } from './conv.js'
-import { channelsLast } from './view.js'
+import { to } from './convert.js'
+import { arange } from './create.js'
+import { add, div, mul, sub } from './elementwise.js'
+import { channelsLast, permute, reshape, squeeze, unsqueeze } from './view.js'
 
 export interface MaxPool2dOptions {
   /** The kernel's size by default. */
@@ -17,49 +21,261 @@ export interface MaxPool2dOptions {
   ceilMode?: boolean
 }
 
+export interface MaxPool1dOptions {
+  /** The kernel's size by default. */
+  stride?: number
+  /** At most half of the kernel; default 0. */
+  padding?: number
+  dilation?: number
+  /** Rounds the output's size up instead of down: the last window may reach beyond the padding. */
+  ceilMode?: boolean
+}
+
+/** Positions of the maxima come too, as [y, indices]. */
+type WithIndices = { returnIndices: true }
+
 // The most positions in a window that an index of one byte can tell apart.
 const byteWindow = 254
 
-/** The largest value of each window of x (N,C,H,W): (N,C,oH,oW); padding counts as -Inf, a NaN wins. */
+/** The numbers that the commands of a pooling share. */
+interface Geometry {
+  n: number
+  c: number
+  ih: number
+  iw: number
+  oh: number
+  ow: number
+  kh: number
+  kw: number
+  strideH: number
+  strideW: number
+  padH: number
+  padW: number
+}
+interface Dilated extends Geometry {
+  dilH: number
+  dilW: number
+}
+
+/**
+ * The largest value of each window of x (N,C,H,W): (N,C,oH,oW); padding counts as -Inf, a NaN wins. With returnIndices also the
+ * position of each in its plane of H·W, int32.
+ */
 export function maxPool2d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: Pair,
-  options: MaxPool2dOptions & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
-): Tensor<D> {
+  options: MaxPool2dOptions & WithIndices,
+): [Tensor<D>, Tensor<'int32'>]
+export function maxPool2d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: Pair,
+  options?: MaxPool2dOptions & { returnIndices?: false /** @internal ReLU in the same pass. */; relu?: boolean },
+): Tensor<D>
+export function maxPool2d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: Pair,
+  options: MaxPool2dOptions & { returnIndices?: boolean; relu?: boolean } = {},
+): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
   const op = 'maxPool2d'
   checkFloat(op, 'x', x)
   checkRank(op, 'x', x, 4, '(N,C,H,W)')
-  const [kh, kw] = checkPair(op, 'kernelSize', kernelSize, 1)
-  const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? kernelSize, 1)
-  const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
+  const g = maxGeometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
+  return largest(op, x, g, options.relu ?? false, options.returnIndices ?? false)
+}
+
+/** The largest value of each window of x (N,C,L): (N,C,oL); as maxPool2d, indices being positions in L. */
+export function maxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: number,
+  options: MaxPool1dOptions & WithIndices,
+): [Tensor<D>, Tensor<'int32'>]
+export function maxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: number,
+  options?: MaxPool1dOptions & { returnIndices?: false },
+): Tensor<D>
+export function maxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: number,
+  options: MaxPool1dOptions & { returnIndices?: boolean } = {},
+): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
+  const op = 'maxPool1d'
+  checkFloat(op, 'x', x)
+  checkRank(op, 'x', x, 3, '(N,C,L)')
+  const across = {
+    stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
+    padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
+    dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
+    ceilMode: options.ceilMode ?? false,
+  }
+  const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
+  return keepingAll(() => {
+    const image = unsqueeze(x, 2)
+    const g = maxGeometry(op, image, kernel, across, formatShape(x.shape))
+    if (!options.returnIndices) return squeeze(largest(op, image, g, false, false) as Tensor<D>, 2)
+    const [y, indices] = largest(op, image, g, false, true) as [Tensor<D>, Tensor<'int32'>]
+    return [squeeze(y, 2), squeeze(indices, 2)]
+  })
+}
+
+// As local(), for one tensor or a pair.
+const keepingAll = <R extends FloatTensor | readonly unknown[]>(fn: () => R): R =>
+  runScope(fn, (result) => new Set<unknown>(Array.isArray(result) ? result : [result]))
+
+function maxGeometry(
+  op: string,
+  x: FloatTensor,
+  kernel: [number, number],
+  options: MaxPool2dOptions,
+  input: string,
+): Dilated {
   const [dilH, dilW] = checkPair(op, 'dilation', options.dilation ?? 1, 1)
+  return { ...geometry(op, x, kernel, options, input, dilH, dilW), dilH, dilW }
+}
+
+function geometry(
+  op: string,
+  x: FloatTensor,
+  [kh, kw]: [number, number],
+  options: MaxPool2dOptions,
+  input: string,
+  dilH = 1,
+  dilW = 1,
+): Geometry {
+  const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? [kh, kw], 1)
+  const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
   if (padH > kh / 2 || padW > kw / 2) {
     throw new ArgumentError(`${op}: expected padding of at most half the kernel ${kh}×${kw}, got ${padH}×${padW}`)
   }
   const [n, c, ih, iw] = x.shape as [number, number, number, number]
-  const shapes = `(input ${formatShape(x.shape)}, kernel ${kh}×${kw})`
+  const shapes = `(input ${input}, kernel ${kh}×${kw})`
   const ceil = options.ceilMode ?? false
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes, ceil)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes, ceil)
-  const g = { n, c, ih, iw, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW }
+  return { n, c, ih, iw, oh, ow, kh, kw, strideH, strideW, padH, padW }
+}
 
+function largest<D extends FloatDType>(
+  op: string,
+  x: Tensor<D>,
+  g: Dilated,
+  relu: boolean,
+  returnIndices: boolean,
+): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
   const image = channelsLast(x)
   const runtime = sharedRuntime(op, image)
-  const shape = [n, c, oh, ow]
+  const shape = [g.n, g.c, g.oh, g.ow]
   const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
-  const small = kh * kw <= byteWindow
+  const small = g.kh * g.kw <= byteWindow
   const index = allocate(small ? 'uint8' : 'int32', [y.size], [1], runtime)
   const indices = { index8: small ? index : null, index32: small ? null : index }
-  opcodes.maxPool2d(runtime.encode(), x.dtype, { y, x: image, ...indices, ...g, relu: Number(options.relu ?? false) })
+  opcodes.maxPool2d(runtime.encode(), x.dtype, { y, x: image, ...indices, ...g, relu: Number(relu) })
   const inputShape = x.shape
   record(op, y, [image], [index], (dy, [index]) => {
     const dx = allocate(dy.dtype, inputShape, channelsLastStrides(inputShape), runtime)
     const saved = { index8: small ? index : null, index32: small ? null : index }
     const dense = channelsLast(dy as FloatTensor)
     opcodes.maxPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: dense, ...saved, ...g })
-    return [dx]
+    return [onceDifferentiable(op, dx, [dy])]
   })
+  const positions = returnIndices ? local(() => planePositions(index, g)) : null
   index.dispose()
+  if ((image as unknown) !== x) image.dispose()
+  return positions ? [y, positions] : y
+}
+
+// Positions in the plane of H·W from those in the window: all whole numbers below 2³¹, exact in double precision.
+function planePositions(index: Tensor<'uint8' | 'int32'>, g: Dilated): Tensor<'int32'> {
+  const options = { dtype: 'float64' } as const
+  const tap = reshape(to(index, 'float64'), [g.n, g.oh, g.ow, g.c])
+  const row = to(to(div(tap, g.kw), 'int32'), 'float64')
+  const column = sub(tap, mul(row, g.kw))
+  const top = reshape(arange(0, g.oh, 1, options), [g.oh, 1, 1])
+  const left = reshape(arange(0, g.ow, 1, options), [g.ow, 1])
+  const y = add(mul(row, g.dilH), sub(mul(top, g.strideH), g.padH))
+  const x = add(mul(column, g.dilW), sub(mul(left, g.strideW), g.padW))
+  return permute(to(add(mul(y, g.iw), x), 'int32'), [0, 3, 1, 2])
+}
+
+export interface AvgPool2dOptions {
+  /** The kernel's size by default. */
+  stride?: Pair
+  /** At most half of the kernel; default 0. */
+  padding?: Pair
+  /** Rounds the output's size up instead of down: the last window may reach beyond the padding. */
+  ceilMode?: boolean
+  /** Counts the padding's zeros in the mean; default true. */
+  countIncludePad?: boolean
+  /** Divides the sums by this instead. */
+  divisorOverride?: number | null
+}
+
+export interface AvgPool1dOptions {
+  /** The kernel's size by default. */
+  stride?: number
+  /** At most half of the kernel; default 0. */
+  padding?: number
+  ceilMode?: boolean
+  /** Counts the padding's zeros in the mean; default true. */
+  countIncludePad?: boolean
+}
+
+/** The mean of each window of x (N,C,H,W): (N,C,oH,oW). */
+export function avgPool2d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: Pair,
+  options: AvgPool2dOptions = {},
+): Tensor<D> {
+  const op = 'avgPool2d'
+  checkFloat(op, 'x', x)
+  checkRank(op, 'x', x, 4, '(N,C,H,W)')
+  const g = geometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
+  const divisor = checkInteger(op, 'divisorOverride', options.divisorOverride ?? 1, 1)
+  const includePad = Number(options.countIncludePad ?? true)
+  return average(op, x, { ...g, includePad, divisor: options.divisorOverride ? divisor : 0, adaptive: 0 })
+}
+
+/** The mean of each window of x (N,C,L): (N,C,oL). */
+export function avgPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  kernelSize: number,
+  options: AvgPool1dOptions = {},
+): Tensor<D> {
+  const op = 'avgPool1d'
+  checkFloat(op, 'x', x)
+  checkRank(op, 'x', x, 3, '(N,C,L)')
+  const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
+  const across = {
+    stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
+    padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
+    ceilMode: options.ceilMode ?? false,
+  }
+  const includePad = Number(options.countIncludePad ?? true)
+  return local(() => {
+    const image = unsqueeze(x, 2)
+    const g = geometry(op, image, kernel, across, formatShape(x.shape))
+    return squeeze(average(op, image, { ...g, includePad, divisor: 0, adaptive: 0 }), 2)
+  })
+}
+
+/** @internal The command of every average pooling, with its gradient. */
+export function average<D extends FloatDType>(
+  op: string,
+  x: Tensor<D>,
+  g: Geometry & { includePad: number; divisor: number; adaptive: number },
+): Tensor<D> {
+  const image = channelsLast(x)
+  const runtime = sharedRuntime(op, image)
+  const shape = [g.n, g.c, g.oh, g.ow]
+  const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
+  opcodes.avgPool2d(runtime.encode(), x.dtype, { y, x: image, ...g })
+  const inputShape = x.shape
+  record(op, y, [image], [], (dy) => {
+    const dx = allocate(dy.dtype, inputShape, channelsLastStrides(inputShape), runtime)
+    opcodes.avgPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: channelsLast(dy as FloatTensor), ...g })
+    // Averaging is linear: the gradient's own gradient averages again.
+    return [record(op, dx, [dy], [], (ddx) => [average(op, ddx, g)])]
+  })
   if ((image as unknown) !== x) image.dispose()
   return y
 }

@@ -2,7 +2,7 @@ import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Reduce } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
@@ -15,8 +15,9 @@ import {
 } from '../tensor.js'
 import { checkDim, checkDims, checkFloat } from './check.js'
 import { to } from './convert.js'
+import { eye } from './create.js'
 import { add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
-import { contiguous, expand, reshape } from './view.js'
+import { contiguous, expand, permute, reshape } from './view.js'
 
 export interface ReduceOptions {
   /** The dimensions to reduce; all of them by default. */
@@ -113,6 +114,7 @@ export const max = reduceOp('max', extremeGradient)
 export const min = reduceOp('min', extremeGradient)
 // The product of the other factors: y / x, but where one factor is zero only that one's is not zero.
 const prodGradient: Gradient = (dy, x, y) => {
+  if (isRecording()) return mul(dy, productOfOthers(x, y))
   const isZero = eq(x, 0)
   const dims = y.shape.map((_, i) => i).filter((i) => y.shape[i] !== x.shape[i])
   const zeros = reduceKernel('prod', Reduce.sum, to(isZero, x.dtype), dims)
@@ -120,6 +122,22 @@ const prodGradient: Gradient = (dy, x, y) => {
   const atZero = where(eq(zeros, 1), others, 0)
   const elsewhere = where(eq(zeros, 0), div(others, x), 0)
   return mul(dy, where(isZero, atZero, elsewhere))
+}
+
+// The same on the tape: each factor's row of all factors, itself replaced by 1, multiplied.
+function productOfOthers(x: FloatTensor, y: FloatTensor): FloatTensor {
+  const all = x.shape.map((_, i) => i)
+  const order = [...all.filter((i) => y.shape[i] === x.shape[i]), ...all.filter((i) => y.shape[i] !== x.shape[i])]
+  const moved = permute(x, order)
+  const kept = order.filter((i) => y.shape[i] === x.shape[i]).map((i) => x.shape[i] as number)
+  const n = sizeOf(moved.shape.slice(kept.length))
+  const rows = expand(reshape(moved, [...kept, 1, n]), [...kept, n, n])
+  const itself = eye(n, n, { dtype: 'bool' })
+  const others = reshape(prod(where(itself, 1, rows), { dim: -1 }), moved.shape)
+  return permute(
+    others,
+    all.map((i) => order.indexOf(i)),
+  )
 }
 
 /** Product of x over dims. */

@@ -187,7 +187,8 @@ function scatterSlice(dy: AnyTensor, shape: readonly number[], dim: number, star
   const dx = allocate(dy.dtype, shape, rowMajor(shape), runtime)
   opcodes.fill(runtime.encode(), dy.dtype, { out: dx, n: dx.size, value: 0 })
   copyInto(dx, dy, dim, start, step)
-  return dx
+  const end = start + ((dy.shape[dim] as number) - 1) * step + 1
+  return record('slice', dx, [dy], [], (ddx) => [slice(ddx, dim, start, Math.max(start, end), step)])
 }
 
 // Writes x into out[..., start : start + step·n : step, ...] along dim.

@@ -1,16 +1,16 @@
 import * as opcodes from '../engine/opcodes.js'
-import type { Runtime } from '../engine/runtime.js'
 import { checkNumber } from '../ops/check.js'
-import type { AnyTensor, FloatDType } from '../tensor.js'
-import { type GroupOptions, Optimizer, type Parameters } from './optimizer.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
 
 export interface AdamOptions extends GroupOptions {
   /** Decay of the first and of the second moment. */
   betas?: readonly [number, number]
   eps?: number
+  /** Divide by the largest v so far; Reddi et al. 2018. */
+  amsgrad?: boolean
 }
 
-const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const
+const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false } as const
 const justBelowOne = 1 - Number.EPSILON / 2
 
 /** m, v: moving averages of g and g²; p ← p − lr·m̂ / (√v̂ + eps); Kingma and Ba 2015. weightDecay adds weightDecay·p to g. */
@@ -28,18 +28,11 @@ export class Adam extends Optimizer<AdamOptions> {
     checkNumber('Adam', 'eps', options.eps as number, 0)
   }
 
-  protected stateNames(): readonly string[] {
-    return ['expAvg', 'expAvgSq']
+  protected stateNames(options: AdamOptions): readonly (string | null)[] {
+    return ['expAvg', 'expAvgSq', options.amsgrad ? 'maxExpAvgSq' : null]
   }
 
-  protected update(
-    runtime: Runtime,
-    dtype: FloatDType,
-    tensors: readonly (AnyTensor | null)[],
-    sizes: readonly number[],
-    step: number,
-    options: AdamOptions,
-  ): void {
+  protected update({ runtime, dtype, tensors, sizes, step }: Batch, options: AdamOptions): void {
     const [beta1, beta2] = options.betas as readonly [number, number]
     opcodes.adam(runtime.encode(), dtype, {
       tensors,
@@ -47,8 +40,9 @@ export class Adam extends Optimizer<AdamOptions> {
       beta1,
       beta2,
       eps: options.eps as number,
-      weightDecay: options.weightDecay as number,
+      ...penalties(options),
       decoupled: Number(this.decoupled),
+      amsgrad: Number(options.amsgrad),
       correction1: 1 - beta1 ** step,
       correction2: 1 - beta2 ** step,
       sizes,

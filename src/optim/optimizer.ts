@@ -3,15 +3,28 @@ import type { Runtime } from '../engine/runtime.js'
 import { ArgumentError, FormatError, ShapeError } from '../errors.js'
 import { keep } from '../ops/autograd.js'
 import { checkNumber } from '../ops/check.js'
-import { zerosLike } from '../ops/create.js'
+import { full } from '../ops/create.js'
 import { clone } from '../ops/view.js'
-import { type AnyTensor, type FloatDType, type FloatTensor, formatShape, sharedRuntime, Tensor } from '../tensor.js'
+import {
+  type AnyTensor,
+  denseCopy,
+  type FloatDType,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  Tensor,
+} from '../tensor.js'
 
 /** What a parameter group can set on its own. */
 export interface GroupOptions {
   /** Learning rate. */
   lr?: number
+  /** L2 penalty: weightDecay·p is added to the gradient. */
   weightDecay?: number
+  /** L1 penalty: l1·sign(p) is added to the gradient. */
+  l1?: number
+  /** Climb instead of descend. */
+  maximize?: boolean
 }
 
 export type ParameterGroup<O> = O & { params: Iterable<FloatTensor> }
@@ -35,6 +48,16 @@ interface Slot {
   tensors: ParameterState
 }
 
+/** Parameters that one command updates: parameter, gradient and state of each (null: not needed), one after the other. */
+export interface Batch {
+  runtime: Runtime
+  dtype: FloatDType
+  tensors: (AnyTensor | null)[]
+  sizes: number[]
+  /** From 1. */
+  step: number
+}
+
 /**
  * Base of the optimisers: parameter groups, state per parameter, and one command for all parameters of a group that are at
  * the same step.
@@ -56,43 +79,46 @@ export abstract class Optimizer<O extends GroupOptions> {
   protected check(options: O): void {
     checkNumber(this.name, 'lr', options.lr as number, 0)
     checkNumber(this.name, 'weightDecay', options.weightDecay ?? 0, 0)
+    checkNumber(this.name, 'l1', options.l1 ?? 0, 0)
   }
 
-  /** Names of the state tensors that a parameter needs. */
-  protected abstract stateNames(options: O): readonly string[]
+  /** Names of the state tensors that a parameter needs, in the order of the command's operands; null where it needs none. */
+  protected abstract stateNames(options: O): readonly (string | null)[]
 
-  /** Encodes the update of these parameters; tensors holds parameter, gradient and state of each, one after the other. */
-  protected abstract update(
-    runtime: Runtime,
-    dtype: FloatDType,
-    tensors: readonly (AnyTensor | null)[],
-    sizes: readonly number[],
-    step: number,
-    options: O,
-  ): void
+  /** What the state tensors hold before the first step. */
+  protected initialState(_options: O): number {
+    return 0
+  }
+
+  /** Encodes the update of these parameters. */
+  protected abstract update(batch: Batch, options: O): void
 
   /** Updates, in place, every parameter that has a gradient. */
   step(): void {
+    for (const { params } of this.groups) for (const p of params) this.checkGradient(p)
     for (const { options, params } of this.groups) {
-      const names = this.stateNames(options)
-      const batches = new Map<
-        string,
-        { tensors: (AnyTensor | null)[]; sizes: number[]; step: number; dtype: FloatDType }
-      >()
+      const batches = new Map<string, Batch>()
+      const copies: AnyTensor[] = []
       for (const p of params) {
-        const gradient = p.ownGrad
+        const gradient = p.ownGrad && dense(p, p.ownGrad, copies)
         if (!gradient) continue
-        const slot = this.slot(p, names)
+        const slot = this.slot(p, options)
         const key = `${p.dtype} ${++slot.step}`
         let batch = batches.get(key)
-        if (!batch) batches.set(key, (batch = { tensors: [], sizes: [], step: slot.step, dtype: p.dtype }))
-        batch.tensors.push(p, gradient, ...names.map((n) => slot.tensors[n] as FloatTensor))
+        if (!batch) {
+          batch = { runtime: p.storage.runtime, dtype: p.dtype, tensors: [], sizes: [], step: slot.step }
+          batches.set(key, batch)
+        }
+        const state = this.stateNames(options).map((n) => (n === null ? null : (slot.tensors[n] as FloatTensor)))
+        batch.tensors.push(p, gradient, ...state)
         batch.sizes.push(p.size)
         p.storage.version++
       }
-      for (const { tensors, sizes, step, dtype } of batches.values()) {
-        this.update(sharedRuntime(this.name, ...tensors), dtype, tensors, sizes, step, options)
+      for (const batch of batches.values()) {
+        sharedRuntime(this.name, ...batch.tensors)
+        this.update(batch, options)
       }
+      for (const copy of copies) copy.dispose()
     }
   }
 
@@ -132,13 +158,26 @@ export abstract class Optimizer<O extends GroupOptions> {
           `${dict.groups.length} with ${dict.state.length}`,
       )
     }
+    const options = this.groups.map((group, i) => {
+      const { params: _, ...saved } = dict.groups[i] as OptimizerState<O>['groups'][number]
+      const merged = { ...group.options, ...saved } as O
+      this.check(merged)
+      return merged
+    })
+    const needed = this.groups.flatMap(({ params }, i) => params.map(() => this.stateNames(options[i] as O)))
     const loaded = all.map((p, i) => {
       const { step, tensors } = dict.state[i] as OptimizerState<O>['state'][number]
+      const found = Object.keys(tensors)
+      const names = (needed[i] as (string | null)[]).filter((n) => n !== null)
+      if (names.length > 0 && found.length > 0 && !names.some((n) => found.includes(n))) {
+        throw new FormatError(
+          `${this.name}.loadStateDict: expected ${names.join(', ')} of parameter ${i}, got ${found.join(', ')}`,
+        )
+      }
       for (const [name, t] of Object.entries(tensors)) checkLike(this.name, `${name} of parameter ${i}`, p, t)
       return { step, tensors }
     })
-    for (const [i, { params: _, ...options }] of dict.groups.entries())
-      Object.assign(this.groups[i]?.options ?? {}, options)
+    for (const [i, group] of this.groups.entries()) Object.assign(group.options, options[i])
     all.forEach((p, i) => {
       const { step, tensors } = loaded[i] as (typeof loaded)[number]
       const copies = Object.entries(tensors).map(([name, t]) => [name, keep(clone(t as FloatTensor))])
@@ -147,13 +186,40 @@ export abstract class Optimizer<O extends GroupOptions> {
     })
   }
 
-  private slot(p: FloatTensor, names: readonly string[]): Slot {
+  private slot(p: FloatTensor, options: O): Slot {
     let slot = this.slots.get(p)
     if (!slot) this.slots.set(p, (slot = { step: 0, tensors: {} }))
-    for (const name of names) slot.tensors[name] ??= keep(zerosLike(p)) as FloatTensor
+    for (const name of this.stateNames(options)) {
+      if (name === null) continue
+      slot.tensors[name] ??= keep(full(p.shape, this.initialState(options), { dtype: p.dtype })) as FloatTensor
+    }
     return slot
   }
+
+  // An assignment may have given it anything.
+  private checkGradient(p: FloatTensor): void {
+    const { ownGrad: gradient } = p
+    if (!gradient || (gradient.dtype === p.dtype && gradient.shape.join() === p.shape.join())) return
+    throw new ShapeError(
+      `${this.name}: expected a gradient of ${p.dtype} ${formatShape(p.shape)}, got ${gradient.dtype} ${formatShape(gradient.shape)}`,
+    )
+  }
 }
+
+// The gradient in the parameter's memory order: backward leaves it so, an assignment need not.
+function dense(p: FloatTensor, gradient: FloatTensor, copies: AnyTensor[]): FloatTensor {
+  if (isRowMajor(gradient.shape, gradient.strides)) return gradient
+  const copy = denseCopy(gradient, p.strides)
+  copies.push(copy)
+  return copy
+}
+
+/** What every command takes beside its own attributes. */
+export const penalties = (options: GroupOptions) => ({
+  weightDecay: options.weightDecay ?? 0,
+  l1: options.l1 ?? 0,
+  maximize: Number(options.maximize ?? false),
+})
 
 function groupsOf<O extends GroupOptions>(name: string, params: Parameters<O>, defaults: O): Group<O>[] {
   const list = [...(params as Iterable<FloatTensor | ParameterGroup<Partial<O>>>)]

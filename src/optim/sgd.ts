@@ -1,9 +1,7 @@
 import * as opcodes from '../engine/opcodes.js'
-import type { Runtime } from '../engine/runtime.js'
 import { ArgumentError } from '../errors.js'
 import { checkNumber } from '../ops/check.js'
-import type { AnyTensor, FloatDType } from '../tensor.js'
-import { type GroupOptions, Optimizer, type Parameters } from './optimizer.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
 
 export interface SGDOptions extends GroupOptions {
   momentum?: number
@@ -28,26 +26,17 @@ export class SGD extends Optimizer<SGDOptions> {
     }
   }
 
-  protected stateNames(options: SGDOptions): readonly string[] {
-    return options.momentum ? ['momentumBuffer'] : []
+  protected stateNames(options: SGDOptions): readonly (string | null)[] {
+    return [options.momentum ? 'momentumBuffer' : null]
   }
 
-  protected update(
-    runtime: Runtime,
-    dtype: FloatDType,
-    tensors: readonly (AnyTensor | null)[],
-    sizes: readonly number[],
-    step: number,
-    options: SGDOptions,
-  ): void {
-    // The command always takes three operands per parameter.
-    const triples = options.momentum ? tensors : tensors.flatMap((t, i) => (i % 2 === 1 ? [t, null] : [t]))
+  protected update({ runtime, dtype, tensors, sizes, step }: Batch, options: SGDOptions): void {
     opcodes.sgd(runtime.encode(), dtype, {
-      tensors: triples,
+      tensors,
       lr: options.lr as number,
       momentum: options.momentum as number,
       dampening: options.dampening as number,
-      weightDecay: options.weightDecay as number,
+      ...penalties(options),
       nesterov: Number(options.nesterov),
       first: Number(step === 1),
       sizes,

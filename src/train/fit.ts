@@ -2,7 +2,10 @@ import { NonFiniteError, StateError } from '../errors.js'
 import type { Module } from '../nn/module.js'
 import { checkInteger } from '../ops/check.js'
 import { randomState } from '../ops/random.js'
+import { clipGradNorm } from '../optim/clip.js'
 import type { GroupOptions, Optimizer } from '../optim/optimizer.js'
+import { ReduceLROnPlateau } from '../optim/schedule/plateau.js'
+import type { Schedule } from '../optim/schedule/schedule.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Callback, StepContext } from './callbacks.js'
 import { findNonFinite } from './diagnose.js'
@@ -11,6 +14,12 @@ import { History } from './history.js'
 
 export interface FitOptions extends EvaluateOptions {
   optimizer: Optimizer<GroupOptions>
+  /** Of the optimizer's learning rate; ReduceLROnPlateau is given the figure that it monitors after every epoch. */
+  schedule?: Schedule | ReduceLROnPlateau
+  /** When the schedule steps; after every epoch by default, OneCycleLR after every batch. */
+  scheduleEvery?: 'epoch' | 'step'
+  /** The norm that all gradients together, as one vector, may have. */
+  clipGradNorm?: number
   /** Passes over the loader; 1 by default. */
   epochs?: number
   /** Evaluated after every epoch; its figures come as val_loss and so on. */
@@ -96,6 +105,7 @@ class Run {
       Object.assign(context.logs, Object.fromEntries(named))
       this.history.add({ epoch, step: context.globalStep, ...Object.fromEntries(named) })
     }
+    this.stepSchedule('epoch')
     await this.tell('onEpochEnd')
   }
 
@@ -121,7 +131,30 @@ class Run {
           'The batch has changed no weight; try a smaller learning rate, or check the data',
       )
     }
+    if (options.clipGradNorm !== undefined) {
+      const params = options.optimizer.groups.flatMap((group) => group.params)
+      clipGradNorm(params, options.clipGradNorm).dispose()
+    }
     options.optimizer.step()
+    this.stepSchedule('step')
     release(this.loader, x, target)
+  }
+
+  private stepSchedule(now: 'epoch' | 'step'): void {
+    const { schedule, scheduleEvery, validation } = this.options
+    if (!schedule || now !== (scheduleEvery ?? schedule.every)) return
+    if (!(schedule instanceof ReduceLROnPlateau)) {
+      schedule.step()
+      return
+    }
+    const name = schedule.monitor ?? (validation ? 'val_loss' : 'loss')
+    const { logs, loss, metrics } = this.context
+    const figure = (now === 'epoch' ? logs : ({ loss, ...metrics } as Record<string, number>))[name]
+    if (figure === undefined) {
+      throw new StateError(
+        `fit: expected ReduceLROnPlateau's monitor '${name}' among the figures, got ${Object.keys(logs).join(', ')}`,
+      )
+    }
+    schedule.step(figure)
   }
 }

@@ -1,4 +1,4 @@
-// Every function against PyTorch's values and gradients (test/golden/ops.py).
+// Every function against PyTorch's values and gradients (test/golden/*.py, beside their data).
 import * as quern from 'quern'
 import { type FloatDType, type Tensor, tensor } from 'quern'
 import { describe, expect, test } from 'vitest'
@@ -21,7 +21,8 @@ interface GoldenCase {
   grads: Record<string, GoldenTensor>
 }
 
-const { cases } = readGolden<{ cases: GoldenCase[] }>('ops.json')
+const files = ['ops.json', 'norm.json', 'operators.json']
+const cases = files.flatMap((name) => readGolden<{ cases: GoldenCase[] }>(name).cases)
 const isTensor = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !== null && 'data' in v
 
 async function run(c: GoldenCase, dtype: FloatDType, tolerance: number) {

@@ -51,6 +51,8 @@ import {
   variance,
   where,
 } from 'quern'
+import { cases as normCases } from './table-norm.js'
+import { operatorCases } from './table-operators.js'
 
 export interface Input {
   shape: number[]
@@ -69,7 +71,7 @@ export interface OpCase {
   tolerance?: number
 }
 
-type F = Tensor<FloatDType>
+export type F = Tensor<FloatDType>
 const I = (...shape: number[]): Input => ({ shape })
 const positive = (...shape: number[]): Input => ({ shape, low: 0.3, high: 3 })
 const list: OpCase[] = []
@@ -304,8 +306,10 @@ op('concat inside', [I(2, 3, 2), I(2, 1, 2)], (a, b) => concat([a, b], 1))
 op('stack', [I(2, 3), I(2, 3)], (a, b) => stack([a, b], 1))
 op('dropout of nothing', [I(5, 5)], (x) => dropout(x, { p: 0 }))
 
+operatorCases(op, shapes, label)
+
 function label({ shape, memory }: Input): string {
   return `${shape.length === 0 ? 'scalar' : shape.join('×')}${memory ? ' permuted' : ''}`
 }
 
-export const cases: readonly OpCase[] = list
+export const cases: readonly OpCase[] = [...list, ...normCases]

@@ -72,10 +72,11 @@ struct Bound {
 Bound bounded(const char* name, i32 kind, double ulps) { return {name, kind, ulps}; }
 #define UNARY(name, bound) bounded(#name, i32(Unary::name), bound)
 #define BINARY(name, bound) bounded(#name, i32(Binary::name), bound)
-const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),          UNARY(abs, 0),    UNARY(sign, 0),
-                              UNARY(exp, 2),      UNARY(log, 2),          UNARY(sqrt, 0.5), UNARY(rsqrt, 1.5),
-                              UNARY(square, 0.5), UNARY(reciprocal, 0.5), UNARY(sin, 2),    UNARY(cos, 2),
-                              UNARY(tanh, 4),     UNARY(sigmoid, 4),      UNARY(relu, 0)};
+const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),          UNARY(abs, 0),      UNARY(sign, 0),
+                              UNARY(exp, 2),      UNARY(log, 2),          UNARY(sqrt, 0.5),   UNARY(rsqrt, 1.5),
+                              UNARY(square, 0.5), UNARY(reciprocal, 0.5), UNARY(sin, 2),      UNARY(cos, 2),
+                              UNARY(tanh, 4),     UNARY(sigmoid, 4),      UNARY(relu, 0),     UNARY(expm1, 3),
+                              UNARY(log1p, 3),    UNARY(erf, 3),          UNARY(softplus, 3), UNARY(hardsigmoid, 2)};
 const Bound binary_bounds[] = {BINARY(add, 0.5), BINARY(sub, 0.5),   BINARY(mul, 0.5),   BINARY(div, 0.5),
                                BINARY(pow, 2),   BINARY(maximum, 0), BINARY(minimum, 0), BINARY(relu_grad, 0)};
 

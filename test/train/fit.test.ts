@@ -141,3 +141,41 @@ test('options out of range and a loader without batches', async () => {
   await expect(fit(model, [], { loss: crossEntropy, optimizer })).rejects.toThrow(/fit: expected at least one batch/)
   expect((await fit(model, [], { loss: crossEntropy, optimizer, epochs: 0 })).rows).toEqual([])
 })
+
+test('a schedule steps after every epoch or batch, and gradients are clipped before the step', async () => {
+  const rates: number[][] = []
+  for (const scheduleEvery of [undefined, 'step'] as const) {
+    const model = classifier()
+    const optimizer = new optim.SGD(model.parameters(), { lr: 1 })
+    const schedule = new optim.StepLR(optimizer, { stepSize: 1, gamma: 0.5 })
+    const seen: number[] = []
+    const callbacks = [{ onStepEnd: () => void seen.push(optimizer.lr) }]
+    await fit(model, batches(2, 8), { loss: crossEntropy, optimizer, schedule, scheduleEvery, epochs: 2, callbacks })
+    rates.push([...seen, optimizer.lr])
+  }
+  expect(rates).toEqual([
+    [1, 1, 0.5, 0.5, 0.25],
+    [0.5, 0.25, 0.125, 0.0625, 0.0625],
+  ])
+  const model = classifier()
+  const before = (await weights(model)).flat()
+  const optimizer = new optim.SGD(model.parameters(), { lr: 1 })
+  const schedule = new optim.OneCycleLR(optimizer, { maxLr: 25, totalSteps: 10, cycleMomentum: false })
+  await fit(model, batches(1, 8), { loss: crossEntropy, optimizer, schedule, clipGradNorm: 1e-3 })
+  const moved = (await weights(model)).flat().map((w, i) => w - (before[i] as number))
+  expect(Math.hypot(...moved)).toBeCloseTo(1e-3, 6)
+  expect(schedule.lastEpoch).toBe(1)
+})
+
+test('ReduceLROnPlateau watches a figure of the epoch', async () => {
+  const model = classifier()
+  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3 })
+  const options = { loss: crossEntropy, optimizer, epochs: 3, validation: batches(1, 8) }
+  const worse = new optim.ReduceLROnPlateau(optimizer, { mode: 'max', patience: 0, threshold: 1 })
+  await fit(model, batches(2, 8), { ...options, schedule: worse })
+  expect(optimizer.lr).toBeCloseTo(1e-5, 12)
+  const missing = new optim.ReduceLROnPlateau(optimizer, { monitor: 'val_accuracy' })
+  await expect(fit(model, batches(2, 8), { ...options, schedule: missing })).rejects.toThrow(
+    /^fit: expected ReduceLROnPlateau's monitor 'val_accuracy' among the figures, got loss, val_loss/,
+  )
+})

@@ -1,0 +1,92 @@
+import { channelsLast as channelsLastStrides, rowMajor } from '../engine/layout.js'
+import * as opcodes from '../engine/opcodes.js'
+import { local } from '../engine/scope.js'
+import { onceDifferentiable, record } from '../engine/tape.js'
+import { ArgumentError, ShapeError } from '../errors.js'
+import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
+import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
+import { checkBias, type Geometry, type Pair } from './conv.js'
+import { add } from './elementwise.js'
+import { channelsLast, contiguous, reshape } from './view.js'
+
+export interface ConvTranspose2dOptions<D extends FloatDType> {
+  /** (O) */
+  bias?: Tensor<D> | null
+  stride?: Pair
+  /** Taken off each side of the output. Default 0. */
+  padding?: Pair
+  /** Added to the output's size at the bottom and right; less than the stride or the dilation. Default 0. */
+  outputPadding?: Pair
+  groups?: number
+  dilation?: Pair
+}
+
+/**
+ * The gradient of a conv2d with respect to its input as an operation: x (N,I,H,W) and weight (I,O/groups,kH,kW) give
+ * (N,O,oH,oW), oH = (H − 1)·stride − 2·padding + dilation·(kH−1) + outputPadding + 1. Throws ShapeError and ArgumentError.
+ */
+export function convTranspose2d<D extends FloatDType>(
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  options: ConvTranspose2dOptions<D> = {},
+): Tensor<D> {
+  const g = geometry(x, weight, options)
+  const bias = options.bias ?? null
+  if (bias) checkBias('convTranspose2d', x, bias, g.ic, 'weight.shape[1] * groups')
+  return local(() => {
+    const y = transposed(g, channelsLast(x), contiguous(weight))
+    return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y
+  })
+}
+
+// That of the convolution whose gradient this is: its input is our output.
+function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options: ConvTranspose2dOptions<D>): Geometry {
+  const op = 'convTranspose2d'
+  checkFloat(op, 'x', x)
+  checkFloat(op, 'weight', weight)
+  checkSameDType(op, x, weight)
+  checkRank(op, 'x', x, 4, '(N,C,H,W)')
+  checkRank(op, 'weight', weight, 4, '(I,O/groups,kH,kW)')
+  const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? 1, 1)
+  const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
+  const [moreH, moreW] = checkPair(op, 'outputPadding', options.outputPadding ?? 0, 0)
+  const [dilH, dilW] = checkPair(op, 'dilation', options.dilation ?? 1, 1)
+  const groups = checkInteger(op, 'groups', options.groups ?? 1, 1)
+  const [n, oc, oh, ow] = x.shape as [number, number, number, number]
+  const [inputs, icg, kh, kw] = weight.shape as [number, number, number, number]
+  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
+  if (oc !== inputs) {
+    throw new ShapeError(`${op}: expected input channels to equal weight.shape[0] = ${inputs}, got ${oc} ${shapes}`)
+  }
+  if (oc % groups !== 0) {
+    throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)
+  }
+  if (moreH >= Math.max(strideH, dilH) || moreW >= Math.max(strideW, dilW)) {
+    throw new ArgumentError(
+      `${op}: expected outputPadding below the stride ${strideH}×${strideW} or the dilation ${dilH}×${dilW}, got ${moreH}×${moreW}`,
+    )
+  }
+  const ih = (oh - 1) * strideH - 2 * padH + dilH * (kh - 1) + moreH + 1
+  const iw = (ow - 1) * strideW - 2 * padW + dilW * (kw - 1) + moreW + 1
+  if (Math.min(oh, ow, kh, kw, ih, iw) < 1) {
+    throw new ShapeError(`${op}: expected sizes and an output of at least 1×1, got an output of ${ih}×${iw} ${shapes}`)
+  }
+  const ic = icg * groups
+  return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
+}
+
+function transposed<D extends FloatDType>(g: Geometry, x: Tensor<D>, w: Tensor<D>): Tensor<D> {
+  const runtime = sharedRuntime('convTranspose2d', x, w)
+  const shape = [g.n, g.ic, g.ih, g.iw]
+  const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
+  opcodes.conv2dBackwardData(runtime.encode(), x.dtype, { dx: y, dy: x, w, ...g })
+  return record('convTranspose2d', y, [x, w], [x, w], (dy, [x, w], needs) => {
+    const dense = channelsLast(dy as FloatTensor)
+    const dx = needs[0] ? allocate(x.dtype, x.shape, channelsLastStrides(x.shape), runtime) : null
+    if (dx) opcodes.conv2d(runtime.encode(), x.dtype, { y: dx, x: dense, w, bias: null, ...g, relu: 0 })
+    const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
+    if (dw) opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias: null, x: dense, dy: x, ...g })
+    const once = (t: Tensor<D> | null) => t && onceDifferentiable('convTranspose2d', t, [dy, x, w])
+    return [once(dx), once(dw)]
+  })
+}

@@ -1,0 +1,152 @@
+// Losses of each element, named and meant as in torch.nn.functional.
+import { local } from '../engine/scope.js'
+import { record } from '../engine/tape.js'
+import { ArgumentError } from '../errors.js'
+import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
+import { logSigmoid } from './activations.js'
+import { noGrad } from './autograd.js'
+import { checkFloat, checkNumber, checkSameDType } from './check.js'
+import { abs, add, clamp, div, eq, exp, log, lt, mul, neg, square, sub, where } from './elementwise.js'
+import { checkPairOfTensors, checkReduction, type Reduction, reduced } from './loss-checks.js'
+import { sum } from './reduce.js'
+
+export interface LossOptions {
+  /** 'mean' by default. */
+  reduction?: Reduction
+}
+
+/** |input − target|, reduced. */
+export function l1Loss<D extends FloatDType>(
+  input: Tensor<D>,
+  target: Tensor<D>,
+  options: LossOptions = {},
+): Tensor<D> {
+  const reduction = checkReduction('l1Loss', options.reduction)
+  checkFloat('l1Loss', 'input', input)
+  checkFloat('l1Loss', 'target', target)
+  return local(() => reduced(abs(sub(input, target)), reduction))
+}
+
+export interface SmoothL1LossOptions extends LossOptions {
+  /** Where |input − target| is below it (1 by default), the loss is quadratic. */
+  beta?: number
+}
+
+/** d² / (2 beta) where d = |input − target| < beta, else d − beta / 2, reduced; Girshick 2015. */
+export function smoothL1Loss<D extends FloatDType>(
+  input: Tensor<D>,
+  target: Tensor<D>,
+  options: SmoothL1LossOptions = {},
+): Tensor<D> {
+  const reduction = checkReduction('smoothL1Loss', options.reduction)
+  const beta = checkNumber('smoothL1Loss', 'beta', options.beta ?? 1, 0)
+  checkFloat('smoothL1Loss', 'input', input)
+  checkFloat('smoothL1Loss', 'target', target)
+  if (beta === 0) return l1Loss(input, target, { reduction })
+  return local(() => {
+    const d = abs(sub(input, target))
+    return reduced(where(lt(d, beta), mul(square(d), 0.5 / beta), sub(d, beta / 2)), reduction)
+  })
+}
+
+export interface BCELossOptions<D extends FloatDType> extends LossOptions {
+  /** Of each element; broadcast to the input. */
+  weight?: Tensor<D> | null
+}
+
+/** −(target log input + (1 − target) log(1 − input)) of probabilities, its logarithms at least −100, reduced. */
+export function bceLoss<D extends FloatDType>(
+  input: Tensor<D>,
+  target: Tensor<D>,
+  options: BCELossOptions<D> = {},
+): Tensor<D> {
+  const reduction = checkReduction('bceLoss', options.reduction)
+  checkPairOfTensors('bceLoss', input, target)
+  return local(() => reduced(weighted('bceLoss', bce(input, target), options.weight), reduction))
+}
+
+const boundedLog = <D extends FloatDType>(x: Tensor<D>): Tensor<D> => clamp(log(x), -100)
+
+// With PyTorch's gradient, which stays finite at 0 and 1: (x − t) / max(x (1 − x), 1e-12).
+function bce<D extends FloatDType>(input: Tensor<D>, target: Tensor<D>): Tensor<D> {
+  const losses = noGrad(() => {
+    const other = boundedLog(sub(1, input))
+    return neg(add(other, mul(target, sub(boundedLog(input), other))))
+  })
+  return record('bceLoss', losses, [input, target], [input, target], (dy, [x, t], needs) => [
+    needs[0] ? mul(dy as FloatTensor, div(sub(x, t) as FloatTensor, clamp(mul(x, sub(1, x)), 1e-12))) : null,
+    needs[1] ? mul(dy as FloatTensor, sub(boundedLog(sub(1, x)), boundedLog(x)) as FloatTensor) : null,
+  ])
+}
+
+function weighted<D extends FloatDType>(
+  operation: string,
+  losses: Tensor<D>,
+  weight: Tensor<D> | null | undefined,
+): Tensor<D> {
+  if (!weight) return losses
+  checkFloat(operation, 'weight', weight)
+  checkSameDType(operation, losses, weight)
+  return mul(losses, weight)
+}
+
+export interface BCEWithLogitsLossOptions<D extends FloatDType> extends BCELossOptions<D> {
+  /** Weight of the positive targets; broadcast to the input. */
+  posWeight?: Tensor<D> | null
+}
+
+/** bceLoss of sigmoid(input), computed without overflow: (1 − t) x − (1 + (posWeight − 1) t) log sigmoid(x), reduced. */
+export function bceWithLogitsLoss<D extends FloatDType>(
+  input: Tensor<D>,
+  target: Tensor<D>,
+  options: BCEWithLogitsLossOptions<D> = {},
+): Tensor<D> {
+  const op = 'bceWithLogitsLoss'
+  const reduction = checkReduction(op, options.reduction)
+  checkPairOfTensors(op, input, target)
+  const { posWeight, weight } = options
+  if (posWeight) {
+    checkFloat(op, 'posWeight', posWeight)
+    checkSameDType(op, input, posWeight)
+  }
+  return local(() => {
+    const negative = mul(sub(1, target), input)
+    const positive = logSigmoid(input)
+    const scaled = posWeight ? mul(positive, add(mul(target, sub(posWeight, 1)), 1)) : positive
+    return reduced(weighted(op, sub(negative, scaled), weight), reduction)
+  })
+}
+
+export interface KLDivLossOptions {
+  /** 'mean' (over all elements) by default; 'batchmean' divides the sum by the first dimension, which is the divergence. */
+  reduction?: Reduction | 'batchmean'
+  /** Whether the target is given as logarithms. */
+  logTarget?: boolean
+}
+
+/** target · (log target − input), reduced: input holds logarithms of probabilities, target probabilities. */
+export function klDivLoss<D extends FloatDType>(
+  input: Tensor<D>,
+  target: Tensor<D>,
+  options: KLDivLossOptions = {},
+): Tensor<D> {
+  const op = 'klDivLoss'
+  const batch = options.reduction === 'batchmean'
+  const reduction = checkKLReduction(op, options.reduction)
+  checkFloat(op, 'input', input)
+  checkFloat(op, 'target', target)
+  if (batch && input.ndim === 0) throw new ArgumentError(`${op}: expected a batch for 'batchmean', got a scalar`)
+  return local(() => {
+    const logarithm = options.logTarget ? target : log(where(eq(target, 0), 1, target))
+    const losses = mul(options.logTarget ? exp(target) : target, sub(logarithm, input))
+    return batch ? div(sum(losses), input.shape[0] as number) : reduced(losses, reduction)
+  })
+}
+
+function checkKLReduction(operation: string, reduction: Reduction | 'batchmean' = 'mean'): Reduction {
+  if (reduction === 'batchmean') return 'sum'
+  if (reduction === 'mean' || reduction === 'sum' || reduction === 'none') return reduction
+  throw new ArgumentError(
+    `${operation}: expected reduction to be 'mean', 'sum', 'none' or 'batchmean', got ${JSON.stringify(reduction)}`,
+  )
+}

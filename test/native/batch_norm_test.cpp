@@ -1,0 +1,130 @@
+// Batch normalisation against its reference.
+#include "check.h"
+
+using namespace quern;
+using namespace quern::test;
+
+namespace {
+
+struct Shape {
+  i32 rows, c;
+  i64 size() const { return i64(rows) * c; }
+};
+
+constexpr double eps = 1e-5;
+
+// x = offset + scale · (-1, 1), in float so that both see the same numbers
+Buffer<float> inputs(const Shape& s, double offset, double scale, u64 seed) {
+  Buffer<float> x = reals(s.size(), seed);
+  for (i64 i = 0; i < x.size(); i++) x[i] = static_cast<float>(offset + scale * x[i]);
+  return x;
+}
+
+template <class T>
+args::batch_norm_stats<T> stats(const Shape& s, Buffer<T>& mean, Buffer<T>& rstd, const Buffer<T>& x,
+                                T* const* running) {
+  return {mean, rstd, x, running, running ? 2 : 0, s.rows, s.c, eps, 0.25};
+}
+
+void check_stats(const Shape& s, double offset, double scale) {
+  const Buffer<float> x = inputs(s, offset, scale, s.rows);
+  const Buffer<double> exact = converted<double>(x);
+  Buffer<double> mean(s.c), rstd(s.c), running_mean = integers<double>(s.c), running_var = integers<double>(s.c, 1, 5);
+  double* const running[] = {running_mean, running_var};
+  Workers serial(1);
+  reference::batch_norm_stats<double>(stats(s, mean, rstd, exact, running), serial);
+  on_every_backend([&](const Kernels& k, Context& context) {
+    Buffer<float> got_mean(s.c), got_rstd(s.c), a = integers(s.c), b = integers(s.c, 1, 5);
+    float* const got_running[] = {a, b};
+    k.batch_norm_stats(stats(s, got_mean, got_rstd, x, got_running), context);
+    CHECK_CLOSE(got_mean, mean, 1e-6);
+    CHECK_CLOSE(got_rstd, rstd, 3e-6);
+    CHECK_CLOSE(a, running_mean, 1e-6);
+    if (s.rows > 1) CHECK_CLOSE(b, running_var, 3e-6);
+    got_mean.poison();
+    k.batch_norm_stats(stats<float>(s, got_mean, got_rstd, x, nullptr), context);
+    CHECK_CLOSE(got_mean, mean, 1e-6);
+  });
+}
+
+void check_passes(const Shape& s, bool affine, bool training) {
+  const Buffer<float> x = reals(s.size(), 1), dy = reals(s.size(), 2), mean = reals(s.c, 3), weight = reals(s.c, 4),
+                      bias = reals(s.c, 5);
+  Buffer<float> rstd = reals(s.c, 6);
+  for (i64 i = 0; i < s.c; i++) rstd[i] += 1.5f;
+  const Buffer<double> xd = converted<double>(x), dyd = converted<double>(dy), md = converted<double>(mean),
+                       rd = converted<double>(rstd), wd = converted<double>(weight), bd = converted<double>(bias);
+  Buffer<double> y(s.size()), dx(s.size()), dw(s.c), db(s.c);
+  Workers serial(1);
+  reference::batch_norm<double>(
+      {y, xd, md, rd, affine ? wd.data() : nullptr, affine ? bd.data() : nullptr, s.rows, s.c}, serial);
+  reference::batch_norm_backward<double>(
+      {dx, dw, db, dyd, xd, md, rd, affine ? wd.data() : nullptr, s.rows, s.c, training}, serial);
+  on_every_backend([&](const Kernels& k, Context& context) {
+    Buffer<float> got_y(s.size()), got_dx(s.size()), got_dw(s.c), got_db(s.c);
+    const float *w = affine ? weight.data() : nullptr, *b = affine ? bias.data() : nullptr;
+    k.batch_norm({got_y, x, mean, rstd, w, b, s.rows, s.c}, context);
+    CHECK_CLOSE(got_y, y, 1e-5);
+    k.batch_norm_backward({got_dx, got_dw, got_db, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    CHECK_CLOSE(got_dx, dx, 1e-5);
+    CHECK_CLOSE(got_dw, dw, 1e-5);
+    CHECK_CLOSE(got_db, db, 1e-5);
+    got_dx.poison();
+    k.batch_norm_backward({got_dx, nullptr, nullptr, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    CHECK_CLOSE(got_dx, dx, 1e-5);
+    got_db.poison();
+    k.batch_norm_backward({nullptr, nullptr, got_db, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    CHECK_CLOSE(got_db, db, 1e-5);
+  });
+}
+
+const Shape shapes[] = {{2, 1}, {7, 3}, {129, 5}, {128, 16}, {300, 17}, {1000, 33}, {2, 700}, {9000, 4}, {601, 130}};
+
+}  // namespace
+
+TEST(batch_norm_statistics) {
+  for (const Shape& s : shapes) check_stats(s, 0.5, 1);
+}
+
+TEST(batch_norm_statistics_of_large_means) {
+  for (const Shape& s : shapes)
+    for (double offset : {-100., 1e4, 1e6}) check_stats(s, offset, 3);
+}
+
+TEST(batch_norm_of_a_constant) {
+  const Shape s{500, 19};
+  const Buffer<float> x = integers(s.size(), 3, 3);
+  on_every_backend([&](const Kernels& k, Context& context) {
+    Buffer<float> mean(s.c), rstd(s.c);
+    k.batch_norm_stats(stats<float>(s, mean, rstd, x, nullptr), context);
+    for (i64 i = 0; i < s.c; i++) CHECK(mean[i] == 3 && rstd[i] == static_cast<float>(1 / std::sqrt(eps)));
+  });
+}
+
+TEST(batch_norm_forward_and_backward) {
+  for (const Shape& s : shapes)
+    for (bool affine : {false, true})
+      for (bool training : {false, true}) check_passes(s, affine, training);
+}
+
+TEST(batch_norm_of_nothing) {
+  check_passes({0, 5}, true, false);
+  check_passes({4, 0}, true, true);
+}
+
+TEST(batch_norm_without_memory_writes_nothing) {
+  on_every_backend([](const Kernels& k, Context& context) {
+    if (backend.rfind("reference", 0) == 0) return;  // needs none
+    const Buffer<float> x = reals(64), c = reals(8);
+    Buffer<float> a(8), b(8), y(64);
+    for (i64 left : {0, 1}) {
+      static_cast<Workers&>(context).scratch_left = left;
+      k.batch_norm_backward({y, a, b, x, x, c, c, c, 8, 8, 1}, context);
+      CHECK(y[0] != y[0] && a[0] != a[0]);
+    }
+    static_cast<Workers&>(context).scratch_left = 0;
+    k.batch_norm_stats({a, b, x, nullptr, 0, 8, 8, eps, 0}, context);
+    k.batch_norm({y, x, c, c, c, c, 8, 8}, context);
+    CHECK(y[0] != y[0] && a[0] != a[0]);
+  });
+}
