@@ -36,12 +36,12 @@ Class size_class(size_t bytes) {
 }
 
 void* system_take(size_t size) {
-  size_t align = size >= huge_page ? huge_page : alignment;
 #ifdef _WIN32
   return _aligned_malloc(size, alignment);
 #elif defined(__EMSCRIPTEN__)
   return std::aligned_alloc(alignment, size);
 #else
+  size_t align = size >= huge_page ? huge_page : alignment;
   size = (size + align - 1) / align * align;
   void* block = std::aligned_alloc(align, size);
 #ifdef __linux__

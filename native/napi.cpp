@@ -24,7 +24,7 @@ struct Request {
   size_t offset = 0, bytes = 0;
   void* target = nullptr;
   Napi::Reference<Napi::Value> array;
-  std::unique_ptr<Napi::Promise::Deferred> deferred;  // absent when a thread waits for it
+  napi_deferred deferred = nullptr;  // absent when a thread waits for it
   bool done = false;
   quern_failure failure{};
 };
@@ -133,9 +133,9 @@ class Host : public Napi::ObjectWrap<Host> {
     std::unique_ptr<Request> request(raw);
     if (--waiting_ == 0) answer_.Unref(env);
     if (request->failure.kind != QUERN_OK)
-      request->deferred->Reject(describe(env, request->failure));
+      napi_reject_deferred(env, request->deferred, describe(env, request->failure));
     else
-      request->deferred->Resolve(env.Undefined());
+      napi_resolve_deferred(env, request->deferred, env.Undefined());
   }
 
   bool closed(Napi::Env env) {
@@ -193,13 +193,13 @@ class Host : public Napi::ObjectWrap<Host> {
     Napi::Env env = args.Env();
     if (closed(env)) return env.Undefined();
     std::unique_ptr<Request> r = request(args);
-    r->deferred = std::make_unique<Napi::Promise::Deferred>(env);
-    Napi::Promise promise = r->deferred->Promise();
+    napi_value promise = nullptr;  // in a thread that is being ended there is none
+    if (napi_create_promise(env, &r->deferred, &promise) != napi_ok) return env.Undefined();
     if (waiting_++ == 0) answer_.Ref(env);
     Task task;
     task.request = r.release();
     push(std::move(task));
-    return promise;
+    return Napi::Value(env, promise);
   }
 
   // readSync(…) as read, but waits
