@@ -44,15 +44,15 @@ test('an epoch of large batches leaves weights, history and curves', { timeout: 
 
 test('Ctrl-C in the middle of an epoch stops it and leaves no file', { timeout: 60_000 }, async () => {
   const out = join(folder, 'stopped')
-  let sent = 0
+  let sent = false
   const { code, output } = await run(['--out', out], (text, kill) => {
     if (sent || !text.includes('left\n')) return
-    sent = performance.now()
+    sent = true
     kill('SIGINT')
   })
-  expect(performance.now() - sent).toBeLessThan(5000)
   expect([code, existsSync(out)]).toEqual([130, false])
   expect(output).toMatch(/stopped; nothing was saved\n$/)
+  expect(output).not.toContain('938 steps in')
 })
 
 test('a folder without the data is one line and exit code 2', async () => {
