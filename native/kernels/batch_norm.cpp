@@ -9,13 +9,6 @@ constexpr i64 span = 128;       // rows
 constexpr i64 strip = 4 * W;    // columns of one task
 constexpr i64 most_parts = 64;  // of the rows
 
-QUERN_INLINE void store_lanes(float* p, vf v, i64 n) {
-  if (n >= W)
-    store(p, v);
-  else
-    store_first(p, v, static_cast<int>(n));
-}
-
 // How the rows are cut into parts.
 struct Cut {
   i64 rows, parts;  // rows of one part

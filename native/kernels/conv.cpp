@@ -1,4 +1,5 @@
 #include "conv_shape.h"
+#include "depthwise.h"
 #include "gather.h"
 
 namespace quern::QUERN_ISA {
@@ -39,16 +40,6 @@ float* pack_weights(const WeightOrder& o, const float* w, Context& context) {
   return packed;
 }
 
-struct Taps {
-  i64 *y, *x, *offset;  // position in the source, offset in the weights
-};
-bool make_taps(Taps& taps, i64 count, Context& context) {
-  taps.y = scratch<i64>(context, 3 * count + 1);
-  taps.x = taps.y + count;
-  taps.offset = taps.x + count;
-  return taps.y != nullptr;
-}
-
 // Rows of all images are one tall image to a kernel that sees each pixel alone.
 void join_images(Gather& g) {
   g.rows *= g.images;
@@ -56,46 +47,31 @@ void join_images(Gather& g) {
   g.images = 1;
 }
 
-// Residue class (ry, rx) of backward-data: the pixels of dx that a stride of y's grid reaches through the same taps.
-// dx[ry + stride·j] gathers dy[j + (ry + pad - ky·dil) / stride] over the ky that divide.
-i64 class_taps(const args::conv2d_backward_data<float>& p, i64 ry, i64 rx, const Taps& taps) {
-  i64 count = 0;
-  for (i64 ky = 0; ky < p.kh; ky++)
-    for (i64 kx = 0; kx < p.kw; kx++) {
-      const i64 y = ry + p.pad_h - ky * p.dil_h, x = rx + p.pad_w - kx * p.dil_w;
-      if (y % p.stride_h != 0 || x % p.stride_w != 0) continue;
-      taps.y[count] = y / p.stride_h;
-      taps.x[count] = x / p.stride_w;
-      taps.offset[count++] = ky * p.kw + kx;
-    }
-  return count;
-}
-
 }  // namespace
 
 // y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), ReLU if relu
 void conv2d(const args::conv2d<float>& p, Context& context) {
   const i64 kernel = i64(p.kh) * p.kw;
-  const bool lanes = is_depthwise(p);
+  if (is_depthwise(p)) return depthwise_conv2d(p, context);
   Gather g{};
   g.images = p.n, g.rows = p.oh, g.columns = p.ow;
   g.y = p.y, g.y_pixel = p.oc, g.y_row = i64(p.ow) * p.oc, g.y_image = p.oh * g.y_row;
   g.x = p.x, g.height = p.ih, g.width = p.iw;
   g.step_h = p.stride_h, g.step_w = p.stride_w;
-  g.groups = lanes ? 1 : p.groups, g.channels = p.ic / g.groups, g.outputs = p.oc / g.groups;
-  g.bias = p.bias, g.relu = p.relu, g.lanes = lanes;
+  g.groups = p.groups, g.channels = p.ic / g.groups, g.outputs = p.oc / g.groups;
+  g.bias = p.bias, g.relu = p.relu;
   if (is_pointwise(p)) join_images(g);
 
   Taps taps;
   if (!make_taps(taps, kernel, context)) return;
-  const i64 depth = lanes ? 1 : g.channels;
+  const i64 depth = g.channels;
   for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
   g.weights = pack_weights(
       {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel}, p.w,
       context);
   if (!g.weights) return;
   // Undilated taps of a row touch contiguous memory (unless its pixels are moved apart): one tap with a longer run.
-  const bool fused = p.dil_w == 1 && p.groups == 1 && !lanes && !pixels_collide(g.channels);
+  const bool fused = p.dil_w == 1 && p.groups == 1 && !pixels_collide(g.channels);
   const i64 taps_x = fused ? 1 : p.kw;
   g.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
   for (i64 t = 0; t < g.taps; t++) {
@@ -109,14 +85,14 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
 // dx(n,ih,iw,ic) = Σ dy(n,oh,ow,oc) · w(oc,ic/groups,kh,kw) over the products that x took part in
 void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
   const i64 kernel = i64(p.kh) * p.kw;
-  const bool lanes = is_depthwise(p);
+  if (is_depthwise(p)) return depthwise_backward_data(p, context);
   Gather g{};
   g.images = p.n;
   g.x = p.dy, g.height = p.oh, g.width = p.ow;
   g.step_h = g.step_w = 1;
-  g.groups = lanes ? 1 : p.groups, g.channels = p.oc / g.groups, g.outputs = p.ic / g.groups;
-  g.lanes = lanes, g.reach = 1;
-  const i64 depth = lanes ? 1 : g.channels;
+  g.groups = p.groups, g.channels = p.oc / g.groups, g.outputs = p.ic / g.groups;
+  g.reach = 1;
+  const i64 depth = g.channels;
   g.run = depth;
   g.y_pixel = i64(p.stride_w) * p.ic, g.y_row = i64(p.stride_h) * p.iw * p.ic, g.y_image = i64(p.ih) * p.iw * p.ic;
 
@@ -130,8 +106,8 @@ void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& c
       g.rows = ceil_div(p.ih - ry, p.stride_h), g.columns = ceil_div(p.iw - rx, p.stride_w);
       const i64 column_stride = kernel, k_stride = g.outputs * kernel;
       g.weights = pack_weights(
-          {g.taps, depth, g.outputs, g.groups, taps.offset, lanes ? 0 : k_stride, column_stride, g.channels * k_stride},
-          p.w, context);
+          {g.taps, depth, g.outputs, g.groups, taps.offset, k_stride, column_stride, g.channels * k_stride}, p.w,
+          context);
       if (!g.weights) return;
       Gather whole = g;
       if (is_pointwise(p)) join_images(whole);

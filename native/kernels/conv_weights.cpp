@@ -1,4 +1,6 @@
+#include "columns.h"
 #include "conv_shape.h"
+#include "depthwise.h"
 #include "pack.h"
 
 namespace quern::QUERN_ISA {
@@ -8,7 +10,7 @@ namespace {
 using Args = args::conv2d_backward_weights<float>;
 
 // dw[tap][c][o] = Σ_pixel x[pixel + tap][c] · dy[pixel][o]: matrix products whose k is the pixel. What stands down a
-// register tile is, by kind, steps: c; rows: (tap, c), for few channels; lanes: the taps of depthwise convolution.
+// register tile is, by kind, steps: c; rows: (tap, c), for few channels.
 struct Plan {
   A kind;
   i64 groups, channels, outputs, taps;     // channels and outputs of one group
@@ -27,7 +29,7 @@ i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_width(w,
 
 void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  w.together = w.kind == A::lanes ? 1 : min<i64>(w.panels, 128 / NR);
+  w.together = min<i64>(w.panels, 128 / NR);
   w.panel_groups = ceil_div(w.panels, w.together);
   // Few enough for the copies to share L2, many enough to pay for loading the sums again.
   const i64 most = min<i64>(1024, 65536 / (NR * w.together));
@@ -45,12 +47,11 @@ void choose_units(Plan& w, const Args& p, int threads) {
 
 Plan make_plan(const Args& p, int threads) {
   Plan w{};
-  const bool lanes = is_depthwise(p);
-  w.groups = lanes ? 1 : p.groups;
-  w.channels = lanes ? 1 : p.ic / w.groups;
+  w.groups = p.groups;
+  w.channels = p.ic / w.groups;
   w.outputs = p.oc / w.groups;
   w.taps = i64(p.kh) * p.kw;
-  w.kind = lanes ? A::lanes : w.channels < (MR + 1) / 2 ? A::rows : A::steps;
+  w.kind = w.channels < (MR + 1) / 2 ? A::rows : A::steps;
   w.panels = ceil_div(w.outputs, NR);
   w.rows = w.taps * w.channels;
   w.group_floats = w.rows * round_up(w.outputs, W);
@@ -65,7 +66,7 @@ Plan make_plan(const Args& p, int threads) {
   const i64 passes = w.kind == A::steps ? w.taps * ceil_div(w.channels, MR) : ceil_div(w.rows, MR);
   w.dy_in_place = passes <= 4;
   const i64 pixels = w.images * w.unit_rows * p.ow;
-  const i64 x_pixel = w.kind == A::rows ? w.channels : lanes ? NR : round_up(MR, W);
+  const i64 x_pixel = w.kind == A::rows ? w.channels : round_up(MR, W);
   w.dy_floats = w.dy_in_place ? 0 : pixels * NR * w.together;
   w.x_floats = w.x_in_place ? 0 : w.images * w.height * row_width(w, p) * x_pixel + NR;
   const i64 tile = copy_a && w.kind == A::rows ? pixels * MR : 0;
@@ -78,22 +79,6 @@ struct Unit {
   i64 n, images, y, rows, group, first, last;  // panels [first, last)
   const float* dy;                             // (pixels,oc) from the first panel on
 };
-
-// sums(columns) += Σ x(pixels,columns); reads on to the end of the last vector
-void add_columns(float* sums, const float* x, i64 row_stride, i64 pixels, i64 columns) {
-  constexpr int chains = 4;  // of additions, so that none waits for the one before
-  for (i64 v = 0; v < columns; v += W) {
-    vf sum[chains] = {};
-    const float* from = x + v;
-    i64 i = 0;
-    for (; i + chains <= pixels; i += chains) {
-      QUERN_UNROLL
-      for (int c = 0; c < chains; c++) sum[c] += load(from + (i + c) * row_stride);
-    }
-    for (; i < pixels; i++) sum[0] += load(from + i * row_stride);
-    store(sums + v, load(sums + v) + ((sum[0] + sum[1]) + (sum[2] + sum[3])));
-  }
-}
 
 // Runs one tile of rows against every panel of the task; t.c is where its sums begin in the first.
 template <A kind>
@@ -195,20 +180,6 @@ void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, const float*
   });
 }
 
-// Depthwise: taps down the tiles, a panel of channels across.
-void add_lanes(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
-  const i64 pixel = w.outputs - u.first * NR > W ? NR : W, row = w.width * pixel;
-  copy_channels(w, p, u, x, u.first * NR, pixel);
-  row_offsets(delta, u, w.height * row, p.stride_h * row);
-  i64 offset[MR];
-  t.a = x, t.a_offset = offset, t.a_step = p.stride_w * pixel, t.delta = delta;
-  for_tiles(w.taps, [&](i64 first, int rows) {
-    for (i64 m = 0; m < rows; m++)
-      offset[m] = (first + m) / p.kw * p.dil_h * row + (first + m) % p.kw * p.dil_w * pixel;
-    run_panels<A::lanes>(w, p, u, first, rows, dy, t);
-  });
-}
-
 // Task: the sums of some panels over one slice.
 void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
   const i64 slice = task % w.slices, nth = task / w.slices % w.panel_groups, group = task / w.slices / w.panel_groups;
@@ -230,7 +201,7 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
       t.taps = u.images * u.rows, t.run = p.ow;
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
-      (w.kind == A::rows ? add_rows : w.kind == A::steps ? add_steps : add_lanes)(w, p, u, t, dy, x, delta);
+      (w.kind == A::rows ? add_rows : add_steps)(w, p, u, t, dy, x, delta);
     }
     if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);  // dy is in the cache by now
   }
@@ -276,6 +247,7 @@ void conv2d_backward_weights(const Args& p, Context& context) {
     return;
   }
   if (p.oc == 0) return;
+  if (is_depthwise(p)) return depthwise_backward_weights(p, context);
   Plan w = make_plan(p, context.threads);
   // Behind each worker's copies stand the offsets of a unit's rows: two floats each.
   const i64 worker = w.worker_floats + round_up(2 * w.images * w.unit_rows, 16);

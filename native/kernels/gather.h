@@ -25,7 +25,6 @@ struct Gather {
   i64 taps, run;  // floats of x under each tap, contiguous
   i64 reach;      // pixels that a run covers
   const i64 *tap_y, *tap_x;
-  bool lanes;  // depthwise: each channel by itself, and run is 1
 };
 
 // What follows from it: how y is cut into slabs, and where the source of a slab lies.
@@ -59,7 +58,7 @@ inline Slabs make_slabs(const Gather& g, int threads) {
   const i64 span = bottom - s.top + 1;
   s.width = (g.columns - 1) * g.step_w + right - s.left + 1;
   s.padded = s.top < 0 || s.left < 0 || (g.rows - 1) * g.step_h + bottom >= g.height ||
-             (g.columns - 1) * g.step_w + right >= g.width || (pixels_collide(g.channels * g.groups) && !g.lanes);
+             (g.columns - 1) * g.step_w + right >= g.width || pixels_collide(g.channels * g.groups);
   s.pixel = s.padded ? g.channels + (pixels_collide(g.channels) ? 16 : 0) : g.channels * g.groups;
   s.row = s.padded ? s.width * s.pixel : g.width * s.pixel;
 
@@ -146,7 +145,7 @@ inline void run_pass(const Gather& g, const Pass& p, Tile t, int rows, float* ti
   t.accumulate = p.tap > 0;
   t.relu = g.relu && p.tap + p.taps == g.taps;
   t.delta += p.tap, t.taps = p.taps, t.run = g.run;
-  if (copy_a && !g.lanes) {
+  if (copy_a) {
     for (i64 i = 0; i < t.taps; i++) pack_rows(tile_copy + i * t.run * rows, a + t.delta[i], t.a_offset, rows, t.run);
     t.a = tile_copy, t.a_step = rows, t.delta = &zero, t.run *= t.taps, t.taps = 1;
   }
@@ -156,12 +155,7 @@ inline void run_pass(const Gather& g, const Pass& p, Tile t, int rows, float* ti
     t.b = weights + panel * depth * NR + p.tap * g.run * t.b_step;
     t.c = c + panel * NR;
     t.bias = bias ? bias + panel * NR : nullptr;
-    if (g.lanes) {
-      t.a = a + panel * NR;
-      run_tile<A::lanes>(rows, t);
-    } else {
-      run_tile<copy_a ? A::steps : A::rows>(rows, t);
-    }
+    run_tile<copy_a ? A::steps : A::rows>(rows, t);
   }
 }
 

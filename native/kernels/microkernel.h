@@ -47,7 +47,6 @@ struct Tile {
 enum class A {
   rows,   // p[a_offset[m] + k]                       each row contiguous in k
   steps,  // p[k·a_step + m]                          k-major
-  lanes,  // p[a_offset[m] + k·a_step + column]       one per column: depthwise
 };
 
 template <int M, int N>
@@ -101,14 +100,9 @@ void tile(const Tile& t) {
       for (int v = 0; v < N; v++) bv[v] = load(b + v * W);
       QUERN_UNROLL
       for (int m = 0; m < M; m++) {
-        if constexpr (kind == A::lanes) {
-          QUERN_UNROLL
-          for (int v = 0; v < N; v++) acc[m][v] += load(row[m] + at + v * W) * bv[v];
-        } else {
-          vf x = set1(kind == A::rows ? row[m][at] : a[at + m]);
-          QUERN_UNROLL
-          for (int v = 0; v < N; v++) acc[m][v] += x * bv[v];
-        }
+        vf x = set1(kind == A::rows ? row[m][at] : a[at + m]);
+        QUERN_UNROLL
+        for (int v = 0; v < N; v++) acc[m][v] += x * bv[v];
       }
     }
   }

@@ -24,13 +24,6 @@ void for_tensor_chunks(Context& context, const i32* sizes, i32 count, const F& f
   });
 }
 
-QUERN_INLINE void store_lanes(float* p, vf v, i64 n) {
-  if (n >= W)
-    store(p, v);
-  else
-    store_first(p, v, static_cast<int>(n));
-}
-
 // What is followed in place of the gradient: ±g + decay p + l1 sign p.
 struct Penalty {
   float sign, decay, l1;

@@ -23,13 +23,6 @@ QUERN_INLINE void store_index(const Forward& p, i64 at, vi index, int n) {
   for (int i = 0; i < n; i++) p.index32[at + i] = index[i];
 }
 
-QUERN_INLINE void store_lanes(float* p, vf v, int n) {
-  if (n == W)
-    store(p, v);
-  else
-    store_first(p, v, n);
-}
-
 // What a window has given so far. A NaN wins and stays: rare, so it is only noted, and the window done again with care.
 struct Best {
   vf value;

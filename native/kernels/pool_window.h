@@ -27,11 +27,4 @@ QUERN_INLINE Cover plain_cover(i64 i, i64 out, i64 kernel, i64 stride, i64 pad) 
 }
 QUERN_INLINE Cover adaptive_cover(i64 i, i64 in, i64 out) { return {i * out / in, ceil_div((i + 1) * out, in) - 1}; }
 
-QUERN_INLINE void store_lanes(float* p, vf v, i64 n) {
-  if (n >= W)
-    store(p, v);
-  else
-    store_first(p, v, static_cast<int>(n));
-}
-
 }  // namespace quern::QUERN_ISA

@@ -17,6 +17,12 @@
 #define QUERN_UNROLL _Pragma("GCC unroll 64")
 #endif
 #define QUERN_INLINE inline __attribute__((always_inline))
+// Keeps a pointer in a register of its own, where the compiler would recompute each address from its parts.
+#ifdef __wasm__
+#define QUERN_OPAQUE(pointer) (void)0
+#else
+#define QUERN_OPAQUE(pointer) asm("" : "+r"(pointer))
+#endif
 
 namespace quern::QUERN_ISA {
 
@@ -110,6 +116,14 @@ QUERN_INLINE void store_first(float* p, vf v, int n) {
 #else
   for (int i = 0; i < n; i++) p[i] = v[i];
 #endif
+}
+
+// All lanes, or the first n of them.
+QUERN_INLINE void store_lanes(float* p, vf v, std::int64_t n) {
+  if (n >= W)
+    store(p, v);
+  else
+    store_first(p, v, static_cast<int>(n));
 }
 
 // Sum of the lanes, pairwise: halves are folded onto each other.

@@ -1,0 +1,371 @@
+#include "depthwise.h"
+
+#include "columns.h"
+#include "conv_shape.h"
+#include "strided.h"
+
+namespace quern::QUERN_ISA {
+namespace {
+
+// y[oy][ox] = bias + Σ_t x[oy·step_h + tap_y[t]][ox·step_w + tap_x[t]] · w[t], ReLU if relu, channel by channel;
+// zero outside of x(images,height,width,channels).
+struct Gather {
+  i64 columns, channels;  // of y
+  float* y;
+  i64 y_image, y_row, y_pixel;  // strides
+  const float* x;
+  i64 height, width;
+  i64 step_h, step_w;
+  i64 taps, kernel;  // kernel: the most that a class has
+  const i64 *tap_y, *tap_x;
+  const float* weights;  // (taps,channels)
+  const float* bias;
+  bool relu;
+};
+
+// The register tile of forward and backward-data: pixels of one row × vectors of channels.
+#if defined(__AVX512F__)
+constexpr int tile_pixels = 6, tile_vectors = 4;
+#elif defined(__AVX2__)
+constexpr int tile_pixels = 4, tile_vectors = 3;
+#else
+constexpr int tile_pixels = 4, tile_vectors = 2;
+#endif
+
+// A tap that falls on the image: where it reads, from the window's origin, and its weights.
+struct Tap {
+  i64 x;
+  const float* w;
+  i64 column;
+};
+
+// Some channels of some neighbouring pixels of one row.
+struct Pixels {
+  const float* x;
+  i64 x_step;
+  float* y;
+  i64 y_step;
+  const Tap* taps;
+  i64 count, channel, channels;
+  const float* bias;
+  bool relu;
+};
+
+template <int P, int V>
+void tile(const Pixels& t) {
+  vf acc[P][V];
+  QUERN_UNROLL
+  for (int p = 0; p < P; p++) {
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) acc[p][v] = t.bias ? load(t.bias + t.channel + v * W) : vf{};
+  }
+  const i64 step = t.x_step;
+  for (i64 i = 0; i < t.count; i++) {
+    const float *x = t.x + t.taps[i].x + t.channel, *weights = t.taps[i].w + t.channel;
+    vf w[V];
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) w[v] = load(weights + v * W);
+    QUERN_UNROLL
+    for (int p = 0; p < P; p++, x += step) {
+      QUERN_OPAQUE(x);
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) acc[p][v] += load(x + v * W) * w[v];
+    }
+  }
+  QUERN_UNROLL
+  for (int p = 0; p < P; p++) {
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) {
+      const vf y = t.relu ? max_or_b(vf{}, acc[p][v]) : acc[p][v];  // in this order NaN stays NaN
+      store_lanes(t.y + p * t.y_step + t.channel + v * W, y, t.channels - t.channel - v * W);
+    }
+  }
+}
+
+// kernels.at[pixels - 1][vectors - 1]
+using TileKernel = void (*)(const Pixels&);
+struct Kernels {
+  TileKernel at[tile_pixels][tile_vectors];
+  constexpr Kernels() : at() { rows<tile_pixels>(); }
+  template <int P>
+  constexpr void rows() {
+    row<P, tile_vectors>();
+    if constexpr (P > 1) rows<P - 1>();
+  }
+  template <int P, int V>
+  constexpr void row() {
+    at[P - 1][V - 1] = tile<P, V>;
+    if constexpr (V > 1) row<P, V - 1>();
+  }
+};
+constexpr Kernels kernels;
+
+// All channels of `pixels` pixels, as wide as tiles go.
+void run_pixels(Pixels& t, i64 pixels) {
+  for (t.channel = 0; t.channel < t.channels; t.channel += tile_vectors * W) {
+    const i64 vectors = min<i64>(tile_vectors, ceil_div(t.channels - t.channel, W));
+    kernels.at[pixels - 1][vectors - 1](t);
+  }
+}
+
+// Source rows follow each other too far apart for the hardware to foresee.
+QUERN_INLINE void prefetch(const float* x, i64 floats) {
+  for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
+}
+
+// One row of y: the pixels whose windows lie inside in tiles, the others one by one. `taps` has room for all, twice;
+// `first` of those that read the same rows.
+void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
+  const i64 line = g.width * g.channels;
+  i64 count = 0, left = 0, right = 0, lowest = 0;
+  for (i64 i = 0; i < g.taps; i++) {
+    const i64 y = row * g.step_h + g.tap_y[i];
+    if (y < 0 || y >= g.height) continue;
+    taps[count++] = {y * line + g.tap_x[i] * g.channels, g.weights + i * g.channels, g.tap_x[i]};
+    left = max(left, -g.tap_x[i]), right = max(right, g.tap_x[i]), lowest = max(lowest, g.tap_y[i]);
+  }
+  const i64 inside = min(ceil_div(left, g.step_w), g.columns);
+  const i64 end = max(inside, min(g.columns, g.width > right ? (g.width - 1 - right) / g.step_w + 1 : 0));
+  const float* x = g.x + image * g.height * line;
+  float* y = g.y + image * g.y_image + row * g.y_row;
+  Pixels t{x, g.step_w * g.channels, y, g.y_pixel, taps, count, 0, g.channels, g.bias, g.relu};
+  const float* const below = x + (row * g.step_h + lowest + 1) * line;
+  for (i64 column = 0; column < g.columns;) {
+    const bool is_inside = column >= inside && column < end;
+    const i64 pixels = is_inside ? min<i64>(tile_pixels, end - column) : 1;
+    t.x = x + column * t.x_step;
+    t.y = y + column * t.y_step;
+    t.taps = taps, t.count = count;
+    if (!is_inside) {
+      Tap* const present = taps + g.taps;
+      t.taps = present, t.count = 0;
+      for (i64 i = 0; i < count; i++) {
+        const i64 at = column * g.step_w + taps[i].column;
+        if (at >= 0 && at < g.width) present[t.count++] = taps[i];
+      }
+    }
+    for (i64 r = 0; first && r < g.step_h; r++) prefetch(below + r * line + column * t.x_step, pixels * t.x_step);
+    run_pixels(t, pixels);
+    column += pixels;
+  }
+}
+
+// All rows of y, whose pixels fall into `down` × `across` classes by their place modulo these: each class gathers by
+// taps of its own. Row by row, so that what the classes share is read once.
+void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i64 row_work, Context& context) {
+  const i64 total = images * rows, taps = classes->kernel;
+  Tap* lists = scratch<Tap>(context, (2 * taps + 1) * context.threads);
+  if (!lists) return;
+  const i64 block = max<i64>(1, chunk / max<i64>(1, row_work));
+  parallel_if(context, total * row_work, ceil_div(total, block), [&](i64 task, int worker) {
+    for (i64 i = task * block; i < min(total, (task + 1) * block); i++)
+      for (i64 s = 0; s < across; s++)
+        run_row(classes[i % rows % down * across + s], lists + worker * 2 * taps, i / rows, i % rows / down, s == 0);
+  });
+}
+
+// out(taps,channels) = some taps of w(channels,kernel); null without memory
+float* turn_weights(const float* w, i64 channels, i64 kernel, const i64* taps, i64 count, Context& context) {
+  float* out = scratch<float>(context, count * channels + tile_vectors * W);
+  if (out)
+    for (i64 c = 0; c < channels; c++)
+      for (i64 t = 0; t < count; t++) out[t * channels + c] = w[c * kernel + taps[t]];
+  return out;
+}
+
+// ---- backward-weights: the sums of a few taps in registers, over the pixels of a row
+
+constexpr int most_taps = 9;
+#if defined(__AVX512F__)
+constexpr int sum_vectors = 3;
+#else
+constexpr int sum_vectors = 1;
+#endif
+
+// sums[tap] += Σ_pixel x[tap][pixel] · dy[pixel] for a few channels
+struct Sums {
+  const float* x[most_taps];  // of the first pixel
+  float* sums[most_taps];
+  i64 x_step, pixels;
+  const float* dy;
+  i64 dy_step;
+  // What the next row will read, fetched bit by bit: x in `spread` times as many pieces as dy.
+  const float *next_x, *next_dy;
+  i64 spread;
+};
+
+template <int T, int V>
+void sum_tile(const Sums& s) {
+  vf acc[T][V] = {};
+  const float* x[T];
+  QUERN_UNROLL
+  for (int t = 0; t < T; t++) x[t] = s.x[t];
+  const float *dy = s.dy, *next_x = s.next_x, *next_dy = s.next_dy;
+  i64 at = 0;
+  for (i64 i = 0; i < s.pixels; i++, at += s.x_step, dy += s.dy_step) {
+    vf d[V];
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) d[v] = load(dy + v * W);
+    prefetch(next_dy, V * W);
+    next_dy += V * W;
+    for (i64 k = 0; k < s.spread; k++, next_x += V * W) prefetch(next_x, V * W);
+    QUERN_UNROLL
+    for (int t = 0; t < T; t++) {
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) acc[t][v] += load(x[t] + at + v * W) * d[v];
+    }
+  }
+  QUERN_UNROLL
+  for (int t = 0; t < T; t++) {
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) store(s.sums[t] + v * W, load(s.sums[t] + v * W) + acc[t][v]);
+  }
+}
+
+// sum_kernels.at[taps - 1][vectors - 1]
+using SumKernel = void (*)(const Sums&);
+struct SumKernels {
+  SumKernel at[most_taps][sum_vectors];
+  constexpr SumKernels() : at() { rows<most_taps>(); }
+  template <int T>
+  constexpr void rows() {
+    row<T, sum_vectors>();
+    if constexpr (T > 1) rows<T - 1>();
+  }
+  template <int T, int V>
+  constexpr void row() {
+    at[T - 1][V - 1] = sum_tile<T, V>;
+    if constexpr (V > 1) row<T, V - 1>();
+  }
+};
+constexpr SumKernels sum_kernels;
+
+using Weights = args::conv2d_backward_weights<float>;
+
+struct Span {
+  i64 begin, end;
+};
+
+// Adds columns [begin, end) of row (n, oy) to sums(taps,padded) of these taps, which all fall on x there.
+void sum_taps(const Weights& p, float* sums, i64 padded, i64 n, i64 oy, const i64* taps, i64 count, Span columns) {
+  const i64 c = p.ic, line = p.iw * c, top = oy * p.stride_h - p.pad_h, pixels = columns.end - columns.begin;
+  Sums s{};
+  s.x_step = i64(p.stride_w) * c, s.dy_step = c, s.pixels = pixels, s.spread = i64(p.stride_h) * p.stride_w;
+  const float* x = p.x + (n * p.ih + top) * line + (columns.begin * p.stride_w - p.pad_w) * c;
+  const float* dy = p.dy + ((n * p.oh + oy) * p.ow + columns.begin) * c;
+  for (i64 channel = 0; channel < c; channel += sum_vectors * W) {
+    const i64 vectors = min<i64>(sum_vectors, ceil_div(c - channel, W));
+    s.dy = dy + channel;
+    s.next_dy = dy + p.ow * c + channel * pixels;
+    s.next_x = x + ((p.kh - 1) * p.dil_h + 1) * line + channel * pixels * s.spread;
+    for (i64 first = 0; first < count; first += most_taps) {
+      const i64 group = min<i64>(most_taps, count - first);
+      for (i64 t = 0; t < group; t++) {
+        const i64 tap = taps[first + t];
+        s.x[t] = x + tap / p.kw * p.dil_h * line + tap % p.kw * p.dil_w * c + channel;
+        s.sums[t] = sums + tap * padded + channel;
+      }
+      sum_kernels.at[group - 1][vectors - 1](s);
+    }
+  }
+}
+
+// Row (n, oy): the columns where every tap falls on x together, the others one by one. `taps` has room for all.
+void sum_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy, i64* taps) {
+  const i64 right = (p.kw - 1) * p.dil_w - p.pad_w;  // of the last tap
+  const i64 begin = min<i64>(p.ow, ceil_div(p.pad_w, p.stride_w));
+  const i64 end = max(begin, p.iw > right ? min<i64>(p.ow, (p.iw - 1 - right) / p.stride_w + 1) : 0);
+  for (i64 column = 0; column < p.ow;) {
+    const i64 next = column == begin && begin < end ? end : column + 1, left = column * p.stride_w - p.pad_w;
+    i64 count = 0;
+    for (i64 ky = 0; ky < p.kh; ky++) {
+      const i64 y = oy * p.stride_h - p.pad_h + ky * p.dil_h;
+      if (y < 0 || y >= p.ih) continue;
+      for (i64 kx = 0; kx < p.kw; kx++)
+        if (left + kx * p.dil_w >= 0 && left + kx * p.dil_w < p.iw) taps[count++] = ky * p.kw + kx;
+    }
+    sum_taps(p, sums, padded, n, oy, taps, count, {column, next});
+    column = next;
+  }
+}
+
+}  // namespace
+
+// y(n,oh,ow,c) = conv(x(n,ih,iw,c), w(c,1,kh,kw)) + bias(c), ReLU if relu
+void depthwise_conv2d(const args::conv2d<float>& p, Context& context) {
+  const i64 c = p.ic, kernel = i64(p.kh) * p.kw;
+  Taps taps;
+  if (!make_taps(taps, kernel, context)) return;
+  for (i64 t = 0; t < kernel; t++) {
+    taps.y[t] = t / p.kw * p.dil_h - p.pad_h;
+    taps.x[t] = t % p.kw * p.dil_w - p.pad_w;
+    taps.offset[t] = t;
+  }
+  const float* weights = turn_weights(p.w, c, kernel, taps.offset, kernel, context);
+  if (!weights) return;
+  const Gather all{p.ow,   c,       p.y,        i64(p.oh) * p.ow * c, i64(p.ow) * c, c,      p.x,
+                   p.ih,   p.iw,    p.stride_h, p.stride_w,           kernel,        kernel, taps.y,
+                   taps.x, weights, p.bias,     p.relu != 0};
+  gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, context);
+}
+
+// dx(n,ih,iw,c) = Σ dy(n,oh,ow,c) · w(c,1,kh,kw) over the products that x took part in
+void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
+  const i64 c = p.ic, kernel = i64(p.kh) * p.kw, row = i64(p.iw) * c;
+  const i64 down = min(p.stride_h, p.ih), across = min(p.stride_w, p.iw);
+  Gather* classes = scratch<Gather>(context, down * across + 1);
+  if (!classes) return;
+  for (i64 ry = 0; ry < down; ry++)
+    for (i64 rx = 0; rx < across; rx++) {
+      Taps taps;
+      if (!make_taps(taps, kernel, context)) return;
+      const i64 count = class_taps(p, ry, rx, taps);
+      const float* weights = turn_weights(p.w, c, kernel, taps.offset, count, context);
+      if (!weights) return;
+      classes[ry * across + rx] = {ceil_div(p.iw - rx, p.stride_w),
+                                   c,
+                                   p.dx + ry * row + rx * c,
+                                   p.ih * row,
+                                   p.stride_h * row,
+                                   p.stride_w * c,
+                                   p.dy,
+                                   p.oh,
+                                   p.ow,
+                                   1,
+                                   1,
+                                   count,
+                                   kernel,
+                                   taps.y,
+                                   taps.x,
+                                   weights,
+                                   nullptr,
+                                   false};
+    }
+  gather(classes, down, across, p.n, p.ih, row, context);
+}
+
+// dw(c,1,kh,kw) = Σ x · dy over the products that w took part in, dbias(c) = Σ dy; either may be absent
+void depthwise_backward_weights(const Weights& p, Context& context) {
+  const i64 c = p.ic, taps = i64(p.kh) * p.kw, padded = round_up(c, W), rows = i64(p.n) * p.oh;
+  // Each slice of the rows has sums of its own, added up in order.
+  const i64 slices = min(rows, 8 * i64(context.threads)), slice_floats = (taps + 1) * padded;
+  float* sums = scratch<float>(context, slices * slice_floats + sum_vectors * W);
+  i64* lists = scratch<i64>(context, taps * context.threads);
+  if (!sums || !lists) return;
+  parallel_if(context, rows * p.ow * c, slices, [&](i64 slice, int worker) {
+    float *own = sums + slice * slice_floats, *bias = own + taps * padded;
+    __builtin_memset(own, 0, slice_floats * sizeof(float));
+    for (i64 row = rows * slice / slices; row < rows * (slice + 1) / slices; row++) {
+      if (p.dw) sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
+      if (p.dbias) add_columns(bias, p.dy + row * p.ow * c, c, p.ow, c);
+    }
+  });
+  for (i64 slice = 1; slice < slices; slice++)
+    for (i64 i = 0; i < slice_floats; i += W) store(sums + i, load(sums + i) + load(sums + slice * slice_floats + i));
+  if (p.dw)
+    for (i64 i = 0; i < c; i++)
+      for (i64 tap = 0; tap < taps; tap++) p.dw[i * taps + tap] = sums[tap * padded + i];
+  if (p.dbias) __builtin_memcpy(p.dbias, sums + taps * padded, c * sizeof(float));
+}
+
+}  // namespace quern::QUERN_ISA
