@@ -1,6 +1,5 @@
 #include "depthwise.h"
 
-#include "columns.h"
 #include "conv_shape.h"
 #include "strided.h"
 
@@ -108,11 +107,6 @@ void run_pixels(Pixels& t, i64 pixels) {
   }
 }
 
-// Source rows follow each other too far apart for the hardware to foresee.
-QUERN_INLINE void prefetch(const float* x, i64 floats) {
-  for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
-}
-
 // One row of y: the pixels whose windows lie inside in tiles, the others one by one. `taps` has room for all, twice;
 // `first` of those that read the same rows.
 void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
@@ -173,122 +167,6 @@ float* turn_weights(const float* w, i64 channels, i64 kernel, const i64* taps, i
   return out;
 }
 
-// ---- backward-weights: the sums of a few taps in registers, over the pixels of a row
-
-constexpr int most_taps = 9;
-#if defined(__AVX512F__)
-constexpr int sum_vectors = 3;
-#else
-constexpr int sum_vectors = 1;
-#endif
-
-// sums[tap] += Σ_pixel x[tap][pixel] · dy[pixel] for a few channels
-struct Sums {
-  const float* x[most_taps];  // of the first pixel
-  float* sums[most_taps];
-  i64 x_step, pixels;
-  const float* dy;
-  i64 dy_step;
-  // What the next row will read, fetched bit by bit: x in `spread` times as many pieces as dy.
-  const float *next_x, *next_dy;
-  i64 spread;
-};
-
-template <int T, int V>
-void sum_tile(const Sums& s) {
-  vf acc[T][V] = {};
-  const float* x[T];
-  QUERN_UNROLL
-  for (int t = 0; t < T; t++) x[t] = s.x[t];
-  const float *dy = s.dy, *next_x = s.next_x, *next_dy = s.next_dy;
-  i64 at = 0;
-  for (i64 i = 0; i < s.pixels; i++, at += s.x_step, dy += s.dy_step) {
-    vf d[V];
-    QUERN_UNROLL
-    for (int v = 0; v < V; v++) d[v] = load(dy + v * W);
-    prefetch(next_dy, V * W);
-    next_dy += V * W;
-    for (i64 k = 0; k < s.spread; k++, next_x += V * W) prefetch(next_x, V * W);
-    QUERN_UNROLL
-    for (int t = 0; t < T; t++) {
-      QUERN_UNROLL
-      for (int v = 0; v < V; v++) acc[t][v] += load(x[t] + at + v * W) * d[v];
-    }
-  }
-  QUERN_UNROLL
-  for (int t = 0; t < T; t++) {
-    QUERN_UNROLL
-    for (int v = 0; v < V; v++) store(s.sums[t] + v * W, load(s.sums[t] + v * W) + acc[t][v]);
-  }
-}
-
-// sum_kernels.at[taps - 1][vectors - 1]
-using SumKernel = void (*)(const Sums&);
-struct SumKernels {
-  SumKernel at[most_taps][sum_vectors];
-  constexpr SumKernels() : at() { rows<most_taps>(); }
-  template <int T>
-  constexpr void rows() {
-    row<T, sum_vectors>();
-    if constexpr (T > 1) rows<T - 1>();
-  }
-  template <int T, int V>
-  constexpr void row() {
-    at[T - 1][V - 1] = sum_tile<T, V>;
-    if constexpr (V > 1) row<T, V - 1>();
-  }
-};
-constexpr SumKernels sum_kernels;
-
-using Weights = args::conv2d_backward_weights<float>;
-
-struct Span {
-  i64 begin, end;
-};
-
-// Adds columns [begin, end) of row (n, oy) to sums(taps,padded) of these taps, which all fall on x there.
-void sum_taps(const Weights& p, float* sums, i64 padded, i64 n, i64 oy, const i64* taps, i64 count, Span columns) {
-  const i64 c = p.ic, line = p.iw * c, top = oy * p.stride_h - p.pad_h, pixels = columns.end - columns.begin;
-  Sums s{};
-  s.x_step = i64(p.stride_w) * c, s.dy_step = c, s.pixels = pixels, s.spread = i64(p.stride_h) * p.stride_w;
-  const float* x = p.x + (n * p.ih + top) * line + (columns.begin * p.stride_w - p.pad_w) * c;
-  const float* dy = p.dy + ((n * p.oh + oy) * p.ow + columns.begin) * c;
-  for (i64 channel = 0; channel < c; channel += sum_vectors * W) {
-    const i64 vectors = min<i64>(sum_vectors, ceil_div(c - channel, W));
-    s.dy = dy + channel;
-    s.next_dy = dy + p.ow * c + channel * pixels;
-    s.next_x = x + ((p.kh - 1) * p.dil_h + 1) * line + channel * pixels * s.spread;
-    for (i64 first = 0; first < count; first += most_taps) {
-      const i64 group = min<i64>(most_taps, count - first);
-      for (i64 t = 0; t < group; t++) {
-        const i64 tap = taps[first + t];
-        s.x[t] = x + tap / p.kw * p.dil_h * line + tap % p.kw * p.dil_w * c + channel;
-        s.sums[t] = sums + tap * padded + channel;
-      }
-      sum_kernels.at[group - 1][vectors - 1](s);
-    }
-  }
-}
-
-// Row (n, oy): the columns where every tap falls on x together, the others one by one. `taps` has room for all.
-void sum_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy, i64* taps) {
-  const i64 right = (p.kw - 1) * p.dil_w - p.pad_w;  // of the last tap
-  const i64 begin = min<i64>(p.ow, ceil_div(p.pad_w, p.stride_w));
-  const i64 end = max(begin, p.iw > right ? min<i64>(p.ow, (p.iw - 1 - right) / p.stride_w + 1) : 0);
-  for (i64 column = 0; column < p.ow;) {
-    const i64 next = column == begin && begin < end ? end : column + 1, left = column * p.stride_w - p.pad_w;
-    i64 count = 0;
-    for (i64 ky = 0; ky < p.kh; ky++) {
-      const i64 y = oy * p.stride_h - p.pad_h + ky * p.dil_h;
-      if (y < 0 || y >= p.ih) continue;
-      for (i64 kx = 0; kx < p.kw; kx++)
-        if (left + kx * p.dil_w >= 0 && left + kx * p.dil_w < p.iw) taps[count++] = ky * p.kw + kx;
-    }
-    sum_taps(p, sums, padded, n, oy, taps, count, {column, next});
-    column = next;
-  }
-}
-
 }  // namespace
 
 // y(n,oh,ow,c) = conv(x(n,ih,iw,c), w(c,1,kh,kw)) + bias(c), ReLU if relu
@@ -342,30 +220,6 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
                                    false};
     }
   gather(classes, down, across, p.n, p.ih, row, context);
-}
-
-// dw(c,1,kh,kw) = Σ x · dy over the products that w took part in, dbias(c) = Σ dy; either may be absent
-void depthwise_backward_weights(const Weights& p, Context& context) {
-  const i64 c = p.ic, taps = i64(p.kh) * p.kw, padded = round_up(c, W), rows = i64(p.n) * p.oh;
-  // Each slice of the rows has sums of its own, added up in order.
-  const i64 slices = min(rows, 8 * i64(context.threads)), slice_floats = (taps + 1) * padded;
-  float* sums = scratch<float>(context, slices * slice_floats + sum_vectors * W);
-  i64* lists = scratch<i64>(context, taps * context.threads);
-  if (!sums || !lists) return;
-  parallel_if(context, rows * p.ow * c, slices, [&](i64 slice, int worker) {
-    float *own = sums + slice * slice_floats, *bias = own + taps * padded;
-    __builtin_memset(own, 0, slice_floats * sizeof(float));
-    for (i64 row = rows * slice / slices; row < rows * (slice + 1) / slices; row++) {
-      if (p.dw) sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
-      if (p.dbias) add_columns(bias, p.dy + row * p.ow * c, c, p.ow, c);
-    }
-  });
-  for (i64 slice = 1; slice < slices; slice++)
-    for (i64 i = 0; i < slice_floats; i += W) store(sums + i, load(sums + i) + load(sums + slice * slice_floats + i));
-  if (p.dw)
-    for (i64 i = 0; i < c; i++)
-      for (i64 tap = 0; tap < taps; tap++) p.dw[i * taps + tap] = sums[tap * padded + i];
-  if (p.dbias) __builtin_memcpy(p.dbias, sums + taps * padded, c * sizeof(float));
 }
 
 }  // namespace quern::QUERN_ISA
