@@ -159,6 +159,12 @@ inline void run_pass(const Gather& g, const Pass& p, Tile t, int rows, float* ti
   }
 }
 
+// The rows of A of the next tile: where each is read by one tap alone, nothing else brings them near in time.
+QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 last, i64 run) {
+  for (i64 m = first; m < last; m++)
+    for (i64 k = 0; k < run; k += 16) __builtin_prefetch(a + offset[m] + k);
+}
+
 // Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
 inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
   const i64 last = p.last, panel_floats = g.taps * g.run * NR;
@@ -172,6 +178,7 @@ inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixel
       p.taps = min(taps, g.taps - p.tap);
       for_tiles(pixels, [&](i64 first, int rows) {
         t.a_offset = s.a_offset + first, t.c_offset = s.c_offset + first;
+        if (p.taps == 1) fetch_rows(t.a, s.a_offset, first + rows, min(pixels, first + 2 * rows), g.run);
         run_pass(g, p, t, rows, tile_copy);
       });
       p.tap += p.taps;

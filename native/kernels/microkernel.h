@@ -51,12 +51,13 @@ enum class A {
 
 template <int M, int N>
 QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
+  const bool fetch = t.taps * t.run >= 16;  // enough to do until the stores, which would wait for their lines
   QUERN_UNROLL
   for (int m = 0; m < M; m++) {
     QUERN_UNROLL
     for (int v = 0; v < N; v++) {
       acc[m][v] = t.bias ? load(t.bias + v * W) : vf{};
-      if (t.accumulate) __builtin_prefetch(t.c + t.c_offset[m] + v * W, 1);
+      if (fetch) __builtin_prefetch(t.c + t.c_offset[m] + v * W, 1);
     }
   }
 }
