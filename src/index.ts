@@ -9,7 +9,6 @@ export { erf, expm1, log1p } from './ops/activations.js'
 export {
   type BackwardOptions,
   backward,
-  checkpoint,
   enableGrad,
   grad,
   isGradEnabled,
@@ -17,6 +16,7 @@ export {
   noGrad,
   scope,
 } from './ops/autograd.js'
+export { checkpoint } from './ops/checkpoint.js'
 export { to } from './ops/convert.js'
 export {
   arange,

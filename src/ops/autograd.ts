@@ -1,8 +1,8 @@
 import { sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
-import { adopt, local, runScope, tensorsIn } from '../engine/scope.js'
-import { type GradientHook, isRecording, nextOrder, nodeOf, record, TapeNode, withRecording } from '../engine/tape.js'
+import { adopt, runScope, tensorsIn } from '../engine/scope.js'
+import { type GradientHook, isRecording, nodeOf, record, type TapeNode, withRecording } from '../engine/tape.js'
 import { ShapeError, StateError } from '../errors.js'
 import {
   type AnyTensor,
@@ -16,7 +16,6 @@ import {
 import { checkSameDType, checkTensor } from './check.js'
 import { ones } from './create.js'
 import { add } from './elementwise.js'
-import { randomState, setRandomState } from './random.js'
 
 export interface BackwardOptions<D extends FloatDType> {
   /** With respect to this tensor, of its shape; 1 for a scalar. */
@@ -147,7 +146,8 @@ function propagate<D extends FloatDType>(
   for (const node of nodes) node.release()
 }
 
-function walk(
+/** @internal Runs through nodes, latest first, sending on the gradients of those that have one; visit sees each whole. */
+export function walk(
   nodes: readonly TapeNode[],
   gradients: Map<TapeNode, AnyTensor>,
   visit: (node: TapeNode, dy: AnyTensor) => void,
@@ -195,68 +195,6 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
   )
 }
 
-// The graph of what fn computes, ended where it meets what was there before: its nodes, and those ends.
-function segment(root: TapeNode, start: number): { inside: TapeNode[]; ends: TapeNode[] } {
-  const isEnd = (node: TapeNode) => node.leaf !== null || node.order < start
-  const nodes = reachable(root, isEnd)
-  return { inside: nodes.filter((n) => !isEnd(n)), ends: nodes.filter(isEnd) }
-}
-
-/**
- * fn(...inputs) without keeping what its gradient needs: backward computes it again, with the same random numbers. fn must
- * not be async and must do the same when called again (Chen et al. 2016).
- */
-export function checkpoint<T extends FloatTensor, const I extends readonly AnyTensor[]>(
-  fn: (...inputs: I) => T,
-  inputs: I,
-): T {
-  if (!isRecording()) return fn(...inputs)
-  const random = randomState()
-  const start = nextOrder()
-  const y = local(() => fn(...inputs))
-  const root = nodeOf(y)
-  if (!root || root.leaf || root.order < start) return y
-  const { inside, ends } = segment(root, start)
-  for (const node of inside) node.release()
-  const out = y.detach() as T
-  y.dispose()
-  out.node = new TapeNode(
-    'checkpoint',
-    ends,
-    inputs.map((t) => t.handle()),
-    (dy, saved) => {
-      const before = randomState()
-      const start = nextOrder()
-      setRandomState(random)
-      try {
-        const again = withRecording(true, () => fn(...(saved as I)))
-        return segmentGradients(nodeOf(again) as TapeNode, start, dy, ends)
-      } finally {
-        setRandomState(before)
-      }
-    },
-  )
-  out.requiresGrad = true
-  return out
-}
-
-function segmentGradients(
-  root: TapeNode,
-  start: number,
-  dy: AnyTensor,
-  ends: readonly TapeNode[],
-): (AnyTensor | null)[] {
-  const { inside } = segment(root, start)
-  const gradients = new Map<TapeNode, AnyTensor>([[root, dy.handle()]])
-  walk(inside, gradients, () => {})
-  if (!isRecording()) for (const node of inside) node.release()
-  return ends.map((node) => {
-    const found = gradients.get(node)
-    if (found) adopt(found)
-    return found ?? null
-  })
-}
-
 function seedGradient<D extends FloatDType>(
   operation: string,
   output: Tensor<D>,
@@ -282,8 +220,8 @@ function checkLike(operation: string, what: string, like: AnyTensor, t: AnyTenso
   )
 }
 
-// All nodes that the root depends on, latest first: every node comes before those it takes input from.
-function reachable(root: TapeNode, ends?: (node: TapeNode) => boolean): TapeNode[] {
+/** @internal All nodes that the root depends on, latest first: every node comes before those it takes input from. */
+export function reachable(root: TapeNode, ends?: (node: TapeNode) => boolean): TapeNode[] {
   const seen = new Set<TapeNode>([root])
   for (const node of seen) {
     if (ends?.(node)) continue
