@@ -4,7 +4,7 @@ import * as opcodes from './engine/opcodes.js'
 import { type Runtime, use } from './engine/runtime.js'
 import { adopt } from './engine/scope.js'
 import { Storage } from './engine/storage.js'
-import type { TapeNode } from './engine/tape.js'
+import { nodeOf, type TapeNode } from './engine/tape.js'
 import { BackendError, DTypeError, ShapeError, StateError } from './errors.js'
 
 export type { DType, FloatDType, TypedArray, TypedArrayOf } from './engine/dtype.js'
@@ -108,7 +108,7 @@ export class Tensor<D extends DType = 'float32'> {
   /** @internal As alias(), but where it is on the tape so is the other. */
   handle(): Tensor<D> {
     const t = this.alias()
-    t.node = this.node
+    t.node = nodeOf(this)
     t.needsGrad = this.needsGrad
     return t
   }
