@@ -111,20 +111,3 @@ export function record<T extends AnyTensor, const S extends readonly AnyTensor[]
   })
   return output
 }
-
-/**
- * Marks a gradient that a kernel computed off the tape: a derivative through it throws StateError instead of missing the
- * terms of these inputs.
- */
-export function onceDifferentiable<T extends AnyTensor>(
-  operation: string,
-  gradient: T,
-  inputs: readonly (AnyTensor | null)[],
-): T {
-  return record(`${operation} (gradient)`, gradient, inputs, [], () => {
-    throw new StateError(
-      `${operation}: expected first derivatives only, got backward through its gradient; ${operation} has no second ` +
-        'derivative, so leave it out of what is computed with createGraph',
-    )
-  })
-}

@@ -1,10 +1,11 @@
 // Activations, named and meant as in torch.nn.functional; relu, sigmoid and tanh are in elementwise.ts.
 import { Binary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
+import { to } from './convert.js'
 import {
   abs,
   add,
@@ -13,12 +14,14 @@ import {
   div,
   exp,
   gt,
+  le,
   lt,
   mul,
   neg,
   scalarKernel,
   sigmoid,
   square,
+  sub,
   unaryOp,
   where,
 } from './elementwise.js'
@@ -30,19 +33,44 @@ export const log1p = unaryOp('log1p', 'x', (dy, x) => div(dy, add(x, 1)))
 /** The error function 2/√π ∫₀ˣ exp(−t²) dt, elementwise. */
 export const erf = unaryOp('erf', 'x', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))))
 
-// A gradient in one pass, which has itself none.
-const kernelGradient = (name: string, kind: number) => (dy: FloatTensor, x: FloatTensor) =>
-  onceDifferentiable(name, binaryKernel(name, kind as 0, dy, x), [dy, x])
+// dy · slope(x): in one pass, or composed where it is recorded.
+const gradientOf =
+  (name: string, kind: number, slope: (x: FloatTensor) => FloatTensor) =>
+  (dy: FloatTensor, x: FloatTensor): FloatTensor =>
+    isRecording() ? mul(dy, slope(x)) : binaryKernel(name, kind as 0, dy, x)
+
+// The slope of x · gate(x), the gate being the sigmoid of what has slope dz.
+const gatedSlope = (x: FloatTensor, gate: FloatTensor, dz: FloatTensor | number): FloatTensor =>
+  mul(gate, add(mul(mul(x, sub(1, gate)), dz), 1))
+const siluSlope = (x: FloatTensor): FloatTensor => gatedSlope(x, sigmoid(x), 1)
+const hardswishSlope = (x: FloatTensor): FloatTensor => where(lt(x, -3), 0, where(le(x, 3), add(div(x, 3), 0.5), 1))
+const hardsigmoidSlope = (x: FloatTensor): FloatTensor => div(to(lt(abs(x), 3), x.dtype), 6)
+
+// Φ(x) + x φ(x)
+const geluSlope = (x: FloatTensor): FloatTensor => {
+  const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+  return add(mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5), mul(x, density))
+}
+
+const geluTanhSlope = (x: FloatTensor): FloatTensor => {
+  const [scale, squares] = [Math.sqrt(8 / Math.PI), square(x)]
+  const gate = sigmoid(mul(mul(x, scale), add(mul(squares, 0.044715), 1)))
+  return gatedSlope(x, gate, mul(add(mul(squares, 3 * 0.044715), 1), scale))
+}
 
 /** x · sigmoid(x), elementwise (swish); Elfwing et al. 2018. */
-export const silu = unaryOp('silu', 'x', kernelGradient('silu', Binary.siluGrad))
+export const silu = unaryOp('silu', 'x', gradientOf('silu', Binary.siluGrad, siluSlope))
 /** x · clamp(x + 3, 0, 6) / 6, elementwise; Howard et al. 2019. */
-export const hardswish = unaryOp('hardswish', 'x', kernelGradient('hardswish', Binary.hardswishGrad))
+export const hardswish = unaryOp('hardswish', 'x', gradientOf('hardswish', Binary.hardswishGrad, hardswishSlope))
 /** clamp(x + 3, 0, 6) / 6, elementwise. */
-export const hardsigmoid = unaryOp('hardsigmoid', 'x', kernelGradient('hardsigmoid', Binary.hardsigmoidGrad))
+export const hardsigmoid = unaryOp(
+  'hardsigmoid',
+  'x',
+  gradientOf('hardsigmoid', Binary.hardsigmoidGrad, hardsigmoidSlope),
+)
 
-const geluExact = unaryOp('gelu', 'x', kernelGradient('gelu', Binary.geluGrad))
-const geluTanh = unaryOp('geluTanh', 'x', kernelGradient('gelu', Binary.geluTanhGrad))
+const geluExact = unaryOp('gelu', 'x', gradientOf('gelu', Binary.geluGrad, geluSlope))
+const geluTanh = unaryOp('geluTanh', 'x', gradientOf('gelu', Binary.geluTanhGrad, geluTanhSlope))
 const softplusUnit = unaryOp('softplus', 'x', (dy, x) => mul(dy, sigmoid(x)))
 
 export interface GeluOptions {

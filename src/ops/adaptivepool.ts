@@ -1,10 +1,10 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
+import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkPair, checkRank } from './check.js'
-import { average } from './pool.js'
+import { average, readPlanes } from './pool.js'
 import { channelsLast } from './view.js'
 
 /** Of the output: a number, or [height, width]; null keeps the input's. */
@@ -67,7 +67,7 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
     opcodes.adaptiveMaxPool2dBackward(runtime.encode(), dy.dtype, {
       ...{ dx, dy: channelsLast(dy as FloatTensor), index, ...g },
     })
-    return [onceDifferentiable(op, dx, [dy])]
+    return [record(op, dx, [dy], [index], (ddx, [index]) => [readPlanes(ddx, index)])]
   })
   if ((image as unknown) !== x) image.dispose()
   if (options.returnIndices) return [y, index]

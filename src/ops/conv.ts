@@ -257,13 +257,14 @@ function convolution(g: Geometry, x: FloatTensor, w: FloatTensor): FloatTensor {
   )
 }
 
-function dataGradient(g: Geometry, dy: FloatTensor, w: FloatTensor): FloatTensor {
+/** @internal The gradient of a convolution to its data, under the name of the operation that it is. */
+export function dataGradient(g: Geometry, dy: FloatTensor, w: FloatTensor, op = 'conv2d (data gradient)'): FloatTensor {
   const [dense, kernel] = [channelsLast(dy), contiguous(w)]
-  const runtime = sharedRuntime('conv2d', dense, kernel)
+  const runtime = sharedRuntime(op, dense, kernel)
   const shape = [g.n, g.ic, g.ih, g.iw]
   const dx = allocate(dy.dtype, shape, channelsLastStrides(shape), runtime)
   opcodes.conv2dBackwardData(runtime.encode(), dy.dtype, { dx, dy: dense, w: kernel, ...g })
-  return record('conv2d (data gradient)', dx, [dense, kernel], [dense, kernel], (ddx, [dy, w], needs) => [
+  return record(op, dx, [dense, kernel], [dense, kernel], (ddx, [dy, w], needs) => [
     needs[0] ? convolution(g, ddx as FloatTensor, w) : null,
     needs[1] ? weightGradient(g, ddx as FloatTensor, dy) : null,
   ])

@@ -1,13 +1,10 @@
-import { channelsLast as channelsLastStrides, rowMajor } from '../engine/layout.js'
-import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
+import { type FloatDType, formatShape, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
-import { checkBias, type Geometry, type Pair } from './conv.js'
+import { checkBias, dataGradient, type Geometry, type Pair } from './conv.js'
 import { add } from './elementwise.js'
-import { channelsLast, contiguous, reshape } from './view.js'
+import { reshape } from './view.js'
 
 export interface ConvTranspose2dOptions<D extends FloatDType> {
   /** (O) */
@@ -34,7 +31,7 @@ export function convTranspose2d<D extends FloatDType>(
   const bias = options.bias ?? null
   if (bias) checkBias('convTranspose2d', x, bias, g.ic, 'weight.shape[1] * groups')
   return local(() => {
-    const y = transposed(g, channelsLast(x), contiguous(weight))
+    const y = dataGradient(g, x, weight, 'convTranspose2d') as Tensor<D>
     return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y
   })
 }
@@ -73,20 +70,4 @@ function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options
   }
   const ic = icg * groups
   return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
-}
-
-function transposed<D extends FloatDType>(g: Geometry, x: Tensor<D>, w: Tensor<D>): Tensor<D> {
-  const runtime = sharedRuntime('convTranspose2d', x, w)
-  const shape = [g.n, g.ic, g.ih, g.iw]
-  const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
-  opcodes.conv2dBackwardData(runtime.encode(), x.dtype, { dx: y, dy: x, w, ...g })
-  return record('convTranspose2d', y, [x, w], [x, w], (dy, [x, w], needs) => {
-    const dense = channelsLast(dy as FloatTensor)
-    const dx = needs[0] ? allocate(x.dtype, x.shape, channelsLastStrides(x.shape), runtime) : null
-    if (dx) opcodes.conv2d(runtime.encode(), x.dtype, { y: dx, x: dense, w, bias: null, ...g, relu: 0 })
-    const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
-    if (dw) opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias: null, x: dense, dy: x, ...g })
-    const once = (t: Tensor<D> | null) => t && onceDifferentiable('convTranspose2d', t, [dy, x, w])
-    return [once(dx), once(dw)]
-  })
 }

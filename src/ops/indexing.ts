@@ -3,13 +3,14 @@
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
+import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
   type DType,
   type FloatDType,
+  type FloatTensor,
   formatShape,
   sharedRuntime,
   type Tensor,
@@ -26,7 +27,7 @@ import {
 } from './check.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
-import { type Arithmetic, eq, ge, lt, where } from './elementwise.js'
+import { type Arithmetic, eq, ge, lt, ne, where } from './elementwise.js'
 import { pad } from './rearrange.js'
 import { contiguous, narrow, reshape, transpose, unsqueeze } from './view.js'
 
@@ -50,7 +51,7 @@ export function indexSelect<D extends DType>(x: Tensor<D>, dim: number, index: T
   return local(() => selectRows(op, contiguous(x), d, contiguous(index), -1))
 }
 
-// Gradients of the rows named `skip` are dropped.
+// Gradients of the rows that index names `skip` are dropped.
 function selectRows<D extends DType>(
   operation: string,
   x: Tensor<D>,
@@ -59,20 +60,40 @@ function selectRows<D extends DType>(
   skip: number,
 ): Tensor<D> {
   const runtime = sharedRuntime(operation, x, index)
-  const size = { ...around(x.shape, dim), m: index.size }
-  const shape = resized(x.shape, dim, index.size)
-  const out = allocate(x.dtype, shape, rowMajor(shape), runtime)
-  opcodes.indexSelect(runtime.encode(), x.dtype, { out, x, index, ...size })
   const from = x.shape
+  const shape = resized(from, dim, index.size)
+  const out = allocate(x.dtype, shape, rowMajor(shape), runtime)
+  opcodes.indexSelect(runtime.encode(), x.dtype, { out, x, index, ...around(from, dim), m: index.size })
   return record(operation, out, [x], [index], (dy, [index]) => [
+    local(() => addRows(operation, contiguous(dy as AnyTensor), from, dim, index, skip)),
+  ])
+}
+
+// Zeros of this shape with the rows of source added where index says, but for those it names `skip`.
+function addRows<D extends DType>(
+  operation: string,
+  source: Tensor<D>,
+  shape: readonly number[],
+  dim: number,
+  index: Tensor<'int32'>,
+  skip: number,
+): Tensor<D> {
+  const runtime = sharedRuntime(operation, source, index)
+  const out = allocate(source.dtype, shape, rowMajor(shape), runtime)
+  const size = { ...around(shape, dim), m: index.size }
+  opcodes.indexAdd(runtime.encode(), source.dtype, { out, source, index, skip, ...size })
+  return record(operation, out, [source], [index], (dy, [index]) => [
     local(() => {
-      const dx = allocate(dy.dtype, from, rowMajor(from), runtime)
-      const args = { out: dx, source: contiguous(dy as AnyTensor), index, skip, ...size }
-      opcodes.indexAdd(runtime.encode(), dy.dtype, args)
-      return onceDifferentiable(operation, dx as AnyTensor, [dy])
+      const rows = selectRows(operation, contiguous(dy as AnyTensor), dim, index, skip)
+      const column = reshape(index, [index.size, ...shape.slice(dim + 1).map(() => 1)])
+      return present(rows, column, shape[dim] as number, skip)
     }),
   ])
 }
+
+// What was read from n places where index says, but 0 where it aims at none of them or at `skip`.
+const present = (read: AnyTensor, index: Tensor<'int32'>, n: number, skip = -1): AnyTensor =>
+  where(ge(index, 0), where(lt(index, n), where(ne(index, skip), read as FloatTensor, 0), 0), 0) as AnyTensor
 
 export interface EmbeddingOptions {
   /** The row of this index gets no gradient; from the end if negative. */
@@ -118,12 +139,7 @@ function gatherKernel<D extends DType>(x: Tensor<D>, dim: number, index: Tensor<
   opcodes.gather(runtime.encode(), x.dtype, { out, x, index, ...size })
   const from = x.shape
   return record('gather', out, [x], [index], (dy, [index]) => [
-    local(() => {
-      const dx = allocate(dy.dtype, from, rowMajor(from), runtime)
-      const source = contiguous(dy as AnyTensor)
-      opcodes.scatterAdd(runtime.encode(), dy.dtype, { out: dx, x: null, source, index, ...size })
-      return onceDifferentiable('gather', dx as AnyTensor, [dy])
-    }),
+    local(() => scatterKernel(null, from, dim, index, contiguous(dy as AnyTensor))),
   ])
 }
 
@@ -171,33 +187,31 @@ export function scatterAdd<D extends DType>(
     const missing = x.shape.flatMap((n, i) => [i === d ? 0 : n - (index.shape[i] as number), 0]).reverse()
     const aims = pad(index, missing, { value: -1 })
     const used = pad(fitting(source, d, index, true), missing)
-    return scatterKernel(contiguous(x), d, contiguous(aims), contiguous(used))
+    return scatterKernel(contiguous(x), x.shape, d, contiguous(aims), contiguous(used))
   })
 }
 
+// x, or zeros of this shape, with source added.
 function scatterKernel<D extends DType>(
-  x: Tensor<D>,
+  x: Tensor<D> | null,
+  shape: readonly number[],
   dim: number,
   index: Tensor<'int32'>,
   source: Tensor<D>,
 ): Tensor<D> {
   const runtime = sharedRuntime('scatterAdd', x, index, source)
-  const size = { ...around(x.shape, dim), m: index.shape[dim] as number }
-  const out = allocate(x.dtype, x.shape, rowMajor(x.shape), runtime)
-  opcodes.scatterAdd(runtime.encode(), x.dtype, { out, x, source, index, ...size })
+  const size = { ...around(shape, dim), m: index.shape[dim] as number }
+  const out = allocate(source.dtype, shape, rowMajor(shape), runtime)
+  opcodes.scatterAdd(runtime.encode(), source.dtype, { out, x, source, index, ...size })
   return record('scatterAdd', out, [x, source], [index], (dy, [index], needs) => [
     needs[0] ? dy : null,
     needs[1] ? gatherPresent(dy, dim, index) : null,
   ])
 }
 
-// As gather, but 0 where the index aims at nothing.
-const gatherPresent = (x: AnyTensor, dim: number, index: Tensor<'int32'>): AnyTensor =>
-  local(() => {
-    const n = x.shape[dim] as number
-    const read = gather(x as Tensor<FloatDType>, dim, index)
-    return where(ge(index, 0), where(lt(index, n), read, 0), 0) as AnyTensor
-  })
+/** @internal As gather, but 0 where the index aims at nothing. */
+export const gatherPresent = (x: AnyTensor, dim: number, index: Tensor<'int32'>): AnyTensor =>
+  local(() => present(gather(x, dim, index), index, x.shape[dim] as number))
 
 /** For each entry of index (int32, any shape) a row of numClasses zeros with a one at that place, int32: (…,C). */
 export function oneHot(index: Tensor<'int32'>, numClasses: number): Tensor<'int32'> {

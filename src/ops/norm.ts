@@ -1,7 +1,7 @@
 import { isRowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
+import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
@@ -9,6 +9,8 @@ import { abs, add, clamp, div, mul, pow, rsqrt, sqrt, square, sub } from './elem
 import { average } from './pool.js'
 import { max, mean, sum } from './reduce.js'
 import { channelsLast, contiguous, permute, reshape } from './view.js'
+
+type Pair<D extends FloatDType> = [Tensor<D>, Tensor<D>]
 
 export interface BatchNormOptions<D extends FloatDType> {
   /** (C) */
@@ -67,7 +69,7 @@ export function batchNorm<D extends FloatDType>(
         : [contiguous(runningMean.detach()), rsqrt(add(contiguous(runningVar.detach()), eps))]
     const [mean, rstd] = statistics as [Tensor<D>, Tensor<D>]
     return reshape(
-      normalised(image, mean, rstd, weight && contiguous(weight), bias && contiguous(bias), training),
+      normalised(image, mean, rstd, weight && contiguous(weight), bias && contiguous(bias), training ? eps : null),
       x.shape,
     )
   })
@@ -102,13 +104,14 @@ function batchStatistics<D extends FloatDType>(
   return [mean, rstd]
 }
 
+// eps is null where the statistics are not x's own.
 function normalised<D extends FloatDType>(
   x: Tensor<D>,
   mean: Tensor<D>,
   rstd: Tensor<D>,
   weight: Tensor<D> | null,
   bias: Tensor<D> | null,
-  training: boolean,
+  eps: number | null,
 ): Tensor<D> {
   const runtime = sharedRuntime('batchNorm', x, mean, rstd, weight, bias)
   const sizes = rowsOf(x)
@@ -117,6 +120,7 @@ function normalised<D extends FloatDType>(
   const saved = weight ? [x, mean, rstd, weight] : [x, mean, rstd]
   return record('batchNorm', y, [x, weight, bias], saved, (dy, [x, mean, rstd, weight], needs) => {
     const image = x as Tensor<D>
+    if (isRecording()) return composedGradient(dy as Tensor<D>, image, [mean, rstd] as Pair<D>, weight ?? null, eps)
     const made = (needed: boolean | undefined, shape: readonly number[], strides: readonly number[]) =>
       needed ? allocate(image.dtype, shape, strides, runtime) : null
     const dx = made(needs[0], image.shape, image.strides)
@@ -125,11 +129,29 @@ function normalised<D extends FloatDType>(
     opcodes.batchNormBackward(runtime.encode(), image.dtype, {
       ...{ dx, dweight, dbias, dy: channelsLast(dy as FloatTensor), x: image },
       ...{ mean: mean ?? null, rstd: rstd ?? null, weight: weight ?? null },
-      ...{ ...sizes, training: Number(training) },
+      ...{ ...sizes, training: Number(eps !== null) },
     })
-    const once = (t: Tensor<D> | null) => t && onceDifferentiable('batchNorm', t, [dy, image, weight ?? null])
-    return [once(dx), once(dweight), once(dbias)]
+    return [dx, dweight, dbias]
   })
+}
+
+// The same on the tape: the gradients to x, weight and bias.
+function composedGradient<D extends FloatDType>(
+  dy: Tensor<D>,
+  x: Tensor<D>,
+  statistics: Pair<D>,
+  weight: Tensor<D> | null,
+  eps: number | null,
+): Tensor<D>[] {
+  const dim = [0, 2, 3]
+  const perChannel = (t: Tensor<D>) => reshape(t, [1, t.size, 1, 1])
+  const [average, rstd] = statistics.map(perChannel) as Pair<D>
+  const [centred, scale] = eps === null ? ([sub(x, average), rstd] as Pair<D>) : centredAndScale(x, dim, eps)
+  const z = mul(centred, scale)
+  const dz = weight ? mul(dy, perChannel(weight)) : dy
+  const over = { dim, keepdim: true }
+  const across = eps === null ? dz : sub(sub(dz, mean(dz, over)), mul(z, mean(mul(dz, z), over)))
+  return [mul(across, scale), sum(mul(dy, z), { dim }), sum(dy, { dim })]
 }
 
 export interface AffineOptions<D extends FloatDType> {
@@ -161,11 +183,15 @@ export function layerNorm<D extends FloatDType>(
   return local(() => affine(standardised(x, dims, eps), weight, bias))
 }
 
-// (x − mean) / √(variance + eps) over dims
-function standardised<D extends FloatDType>(x: Tensor<D>, dim: readonly number[], eps: number): Tensor<D> {
+// x − mean and 1 / √(variance + eps) over dims
+function centredAndScale<D extends FloatDType>(x: Tensor<D>, dim: readonly number[], eps: number): Pair<D> {
   const centred = sub(x, mean(x, { dim, keepdim: true }))
-  return mul(centred, rsqrt(add(mean(square(centred), { dim, keepdim: true }), eps)))
+  return [centred, rsqrt(add(mean(square(centred), { dim, keepdim: true }), eps))]
 }
+
+// Their product
+const standardised = <D extends FloatDType>(x: Tensor<D>, dim: readonly number[], eps: number): Tensor<D> =>
+  mul(...centredAndScale(x, dim, eps))
 
 function affine<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D> | null, bias: Tensor<D> | null): Tensor<D> {
   const scaled = weight ? mul(x, weight) : x

@@ -1,15 +1,24 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
-import { onceDifferentiable, record } from '../engine/tape.js'
+import { record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
-import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
+import {
+  type AnyTensor,
+  allocate,
+  type FloatDType,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  type Tensor,
+} from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank } from './check.js'
 import { outputSize, type Pair } from './conv.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
-import { add, div, mul, sub } from './elementwise.js'
-import { channelsLast, permute, reshape, squeeze, unsqueeze } from './view.js'
+import { add, div, eq, mul, sub, where } from './elementwise.js'
+import { gatherPresent } from './indexing.js'
+import { channelsLast, flatten, permute, reshape, squeeze, unsqueeze } from './view.js'
 
 export interface MaxPool2dOptions {
   /** The kernel's size by default. */
@@ -176,7 +185,7 @@ function largest<D extends FloatDType>(
     const saved = { index8: small ? index : null, index32: small ? null : index }
     const dense = channelsLast(dy as FloatTensor)
     opcodes.maxPool2dBackward(runtime.encode(), dy.dtype, { dx, dy: dense, ...saved, ...g })
-    return [onceDifferentiable(op, dx, [dy])]
+    return [record(op, dx, [dy], [index], (ddx, [index]) => [readPlanes(ddx, planePositions(index, g))])]
   })
   const positions = returnIndices ? local(() => planePositions(index, g)) : null
   index.dispose()
@@ -184,7 +193,12 @@ function largest<D extends FloatDType>(
   return positions ? [y, positions] : y
 }
 
+/** @internal x (N,C,H,W) at positions (N,C,oH,oW) of its planes, 0 at those below 0: the transpose of a max pooling's gradient. */
+export const readPlanes = (x: AnyTensor, positions: Tensor<'int32'>): AnyTensor =>
+  local(() => reshape(gatherPresent(flatten(x, 2), 2, flatten(positions, 2)), positions.shape))
+
 // Positions in the plane of H·W from those in the window: all whole numbers below 2³¹, exact in double precision.
+// Below 0 where the window has none.
 function planePositions(index: Tensor<'uint8' | 'int32'>, g: Dilated): Tensor<'int32'> {
   const options = { dtype: 'float64' } as const
   const tap = reshape(to(index, 'float64'), [g.n, g.oh, g.ow, g.c])
@@ -194,7 +208,8 @@ function planePositions(index: Tensor<'uint8' | 'int32'>, g: Dilated): Tensor<'i
   const left = reshape(arange(0, g.ow, 1, options), [g.ow, 1])
   const y = add(mul(row, g.dilH), sub(mul(top, g.strideH), g.padH))
   const x = add(mul(column, g.dilW), sub(mul(left, g.strideW), g.padW))
-  return permute(to(add(mul(y, g.iw), x), 'int32'), [0, 3, 1, 2])
+  const none = index.dtype === 'uint8' ? 255 : -1
+  return permute(to(where(eq(tap, none), -1, add(mul(y, g.iw), x)), 'int32'), [0, 3, 1, 2])
 }
 
 export interface AvgPool2dOptions {
