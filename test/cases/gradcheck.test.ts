@@ -149,16 +149,13 @@ test('linear, crossEntropy and maxPool2d', () => {
     const options = { weight, reduction, labelSmoothing: 0.2, ignoreIndex: 1 }
     both((x) => q.crossEntropy(x, target, options), [leaf([3, 3], 4)])
   }
-  expect(gradCheck((x) => q.maxPool2d(x, 2), [leaf([1, 2, 4, 4], 1)], tolerance)).toBe(true)
-  expect(() => gradGradCheck((x) => q.maxPool2d(x, 2).square(), [leaf([1, 2, 4, 4], 1)])).toThrow(
-    /^maxPool2d: expected first derivatives only/,
-  )
+  both((x) => q.maxPool2d(x, 2).square(), [leaf([1, 2, 4, 4], 1)])
 })
 
 test('gradCheck names the input and the element that differ', () => {
   const wrong = (x: F, y: F) => q.mul(x, y).add(q.mul(x, 0).detach()).mul(y.detach())
   expect(() => gradCheck(wrong, [leaf([2], 1), leaf([2], 2)])).toThrow(
-    /^gradCheck: expected the gradient of inputs\[1\] \(2\) at element 0 to be .* by central differences, got/,
+    /^gradCheck: expected the gradient of output element 0 to inputs\[1\] \(2\) at element 0 to be .* by central differences, got/,
   )
   expect(() => gradCheck((x) => x, [tensor(Float64Array.of(1))])).toThrow(/an input with requiresGrad, got none/)
   expect(() => numericGradient((x) => x, tensor([1]) as never)).toThrow(/^numericGradient: expected x to be float64/)
