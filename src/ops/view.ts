@@ -175,8 +175,10 @@ export function slice<D extends DType>(x: Tensor<D>, dim: number, start = 0, end
   const length = Math.max(0, Math.ceil((to - from) / step))
   const stride = x.strides[d] as number
   const replaced = (list: readonly number[], value: number) => list.map((v, i) => (i === d ? value : v))
-  const offset = x.offset + (length > 0 ? from * stride : 0)
-  const out = x.restride(replaced(x.shape, length), replaced(x.strides, stride * step), offset)
+  const taken = replaced(x.shape, length)
+  // A view of nothing must not begin beyond the end of what there is.
+  const offset = x.offset + (sizeOf(taken) > 0 ? from * stride : 0)
+  const out = x.restride(taken, replaced(x.strides, stride * step), offset)
   const { shape } = x
   return record('slice', out, [x], [], (dy) => [scatterSlice(dy, shape, d, from, step)])
 }

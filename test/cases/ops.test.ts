@@ -1,4 +1,4 @@
-import { type DType, type FloatDType, permute, type Tensor, tensor } from 'quern'
+import { type DType, type FloatDType, ones, permute, slice, type Tensor, tensor } from 'quern'
 import { describe, expect, test } from 'vitest'
 import { cases, type Input, type OpCase } from './table.js'
 import { expectClose, numbers } from './values.js'
@@ -65,4 +65,10 @@ describe('float64 gradient against central differences', () => {
       expectClose(grads[k] as ArrayLike<number>, expected, 1e-6)
     }
   })
+})
+
+test('a view of nothing begins inside its storage, and can be read', () => {
+  const end = slice(ones([3, 0, 3]), 0, 2)
+  expect([end.shape, end.dataSync().length]).toEqual([[1, 0, 3], 0])
+  expect(end.contiguous().exp().dataSync().length).toBe(0)
 })
