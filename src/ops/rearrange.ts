@@ -58,6 +58,7 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], opti
     )
   }
   const pairs = checkPads(x, pads, mode)
+  if (mode !== 'constant') return local(() => padByIndex(x, pairs, mode))
   return local(() => {
     // Negative pads cut off.
     const cut = pairs.reduce(
@@ -66,7 +67,7 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], opti
       x as Tensor<D>,
     )
     const rest = pairs.map(([before, after]): [number, number] => [Math.max(0, before), Math.max(0, after)])
-    return mode === 'constant' ? padConstant(cut, rest, value) : padByIndex(cut, rest, mode)
+    return padConstant(cut, rest, value)
   })
 }
 
@@ -111,7 +112,7 @@ function padConstant<D extends DType>(x: Tensor<D>, pairs: readonly [number, num
   ])
 }
 
-// Where each entry of a padded dimension comes from.
+// By where each entry of a padded dimension comes from; what negative pads cut off is still mirrored, as in PyTorch.
 function padByIndex<D extends DType>(
   x: Tensor<D>,
   pairs: readonly [number, number][],
@@ -119,10 +120,11 @@ function padByIndex<D extends DType>(
 ): Tensor<D> {
   return pairs.reduce((t, [before, after], d) => {
     if (before === 0 && after === 0) return t
-    const last = (t.shape[d] as number) - 1
+    const n = t.shape[d] as number
+    const last = n - 1
     const inside = (i: number) => Math.min(last, Math.max(0, i))
     const mirrored = (i: number) => (i < 0 ? -i : i > last ? 2 * last - i : i)
-    const source = Int32Array.from({ length: before + last + 1 + after }, (_, i) =>
+    const source = Int32Array.from({ length: before + n + after }, (_, i) =>
       mode === 'reflect' ? mirrored(i - before) : inside(i - before),
     )
     return indexSelect(t, d, tensor(source))

@@ -43,6 +43,13 @@ test('int32 arithmetic', async () => {
   expect(add(a, tensor(Int32Array.of(1), { shape: [1, 1] })).shape).toEqual([1, 3])
 })
 
+test('padding by reflection mirrors even what a negative pad cuts off, as in PyTorch', async () => {
+  const x = tensor([[0, 1, 2]])
+  expect(await pad(x, [-1, 2], { mode: 'reflect' }).array()).toEqual([[1, 2, 1, 0]])
+  expect(await pad(x, [2, -1], { mode: 'reflect' }).array()).toEqual([[2, 1, 0, 1]])
+  expect(await pad(x, [-3, 2], { mode: 'replicate' }).array()).toEqual([[2, 2]])
+})
+
 test('integers are indexed, padded and summed up too', async () => {
   const x = tensor(Int32Array.of(1, 2, 3, 4, 5, 6), { shape: [2, 3] })
   expect(await indexSelect(x, 1, ints(2, 0)).array()).toEqual([
