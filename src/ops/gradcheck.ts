@@ -2,6 +2,7 @@ import { ArgumentError, DTypeError } from '../errors.js'
 import { formatShape, type Tensor } from '../tensor.js'
 import { enableGrad, grad, noGrad, scope } from './autograd.js'
 import { tensor, zeros } from './create.js'
+import { add } from './elementwise.js'
 import { concat, flatten } from './view.js'
 
 type Double = Tensor<'float64'>
@@ -100,25 +101,23 @@ function jacobian(
   )
 }
 
-const unit = (n: number, place: number) => new Float64Array(n).fill(1, place, place + 1)
+const unit = (n: number, place: number, value = 1) => new Float64Array(n).fill(value, place, place + 1)
 // Different for each output, so that errors in several cannot cancel.
 const weightAt = (i: number): number => 0.5 + Math.abs(Math.sin(1 + 1.7 * i))
 const weights = (n: number) => Float64Array.from({ length: n }, (_, i) => weightAt(i))
 const total = (column: Row): number => column.reduce((a, b) => a + b, 0)
 const weighted = (column: Row): number => total(column.map((v, i) => v * weightAt(i)))
 
-// d fn(x) / dxᵢ for each i.
+// d fn(x) / dxᵢ for each i, x keeping its memory order.
 function differences(fn: (x: Double) => Double, x: Double, eps: number): Row[] {
-  const values = x.dataSync()
   const at = (i: number, delta: number): Row =>
     noGrad(() =>
       scope(() => {
-        const moved = Float64Array.from(values)
-        moved[i] = (values[i] as number) + delta
-        return fn(tensor(moved, { shape: x.shape })).dataSync()
+        const step = tensor(unit(x.size, i, delta), { shape: x.shape })
+        return fn(add(x.detach(), step)).dataSync()
       }),
     )
-  return Array.from(values, (_, i) => {
+  return Array.from({ length: x.size }, (_, i) => {
     const below = at(i, -eps)
     return at(i, eps).map((v, j) => (v - (below[j] as number)) / (2 * eps))
   })
