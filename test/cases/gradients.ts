@@ -1,6 +1,6 @@
 // What the gradient checks share: arguments in every memory layout, and the loop over them. Every operation is checked, first
 // and second order, on 20 sets of arguments or more: float64 runs through the reference kernels on every instruction set, so
-// all of them (over 2,000) run on the reference project and on WASM, and every eighth elsewhere.
+// all of them (over 3,000) run on the reference project and on WASM, and every eighth elsewhere.
 import { expand, gradCheck, gradGradCheck, narrow, permute, slice, type Tensor, tensor } from 'quern'
 import { describe, expect, test } from 'vitest'
 import { numbers } from './values.js'
