@@ -87,10 +87,13 @@ QUERN_INLINE void random_words(const Key& key, i64 begin, vi& first, vi& second)
 
 QUERN_INLINE vi shift_right_logical(vi v, int n) { return reinterpret_cast<vi>(reinterpret_cast<vu>(v) >> n); }
 
-// out[i] = value(i, words of the vector) for all i
+// out[i] = value(i, words of the vector) for all i. value comes by copy: stores through out may change anything else.
 template <class F>
-void for_random(Context& context, const Key& key, float* out, i64 n, const F& value) {
-  for_chunks(context, n, [&](i64 begin, i64 end) {
+void for_random(Context& context, const Key& key_, float* out_, i64 n, const F& value_) {
+  for_chunks(context, n, [=](i64 begin, i64 end) {
+    const F value = value_;
+    const Key key = key_;
+    float* const out = out_;
     for (i64 i = begin; i < end; i += batch) {
       vi words[2];
       random_words(key, i, words[0], words[1]);
@@ -110,7 +113,7 @@ void for_random(Context& context, const Key& key, float* out, i64 n, const F& va
 
 void uniform(const args::uniform<float>& a, Context& context) {
   const double low = static_cast<float>(a.low), range = static_cast<float>(a.high - a.low);
-  for_random(context, key_of(a), a.out, a.n, [&](i64, vi words) {
+  for_random(context, key_of(a), a.out, a.n, [=](i64, vi words) {
     const vf bits = __builtin_convertvector(shift_right_logical(words, 8), vf);
     // In double, where the product of two floats is exact: the same bits with FMA and without.
     const double step = range * 0x1p-24;
@@ -141,8 +144,11 @@ void dropout(const args::dropout<float>& a, Context& context) {
   const float scale = a.p < 1 ? static_cast<float>(1 / (1 - a.p)) : 0.f;
   // u >= p as integers: u 2^24 is whole, so the bound may be rounded up
   const i32 bound = static_cast<i32>(__builtin_ceil(min(max(a.p, 0.0), 1.0) * 0x1p24));
-  for_random(context, key_of(a), a.out, a.n, [&](i64 i, vi words) {
-    return select(shift_right_logical(words, 8) >= bound, load(a.x + i) * scale, vf{});
+  const float* const x = a.x;
+  for_random(context, key_of(a), a.out, a.n, [=](i64 i, vi words) {
+    // The numbers take so many instructions that no load runs far ahead by itself.
+    __builtin_prefetch(x + i + 512);
+    return select(shift_right_logical(words, 8) >= bound, load(x + i) * scale, vf{});
   });
 }
 
