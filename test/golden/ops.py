@@ -2,86 +2,14 @@
 
     python3 test/golden/ops.py
 
-Made with PyTorch 1.13 (CPU). One case per line:
-
-    { name, op, args, options, output, gradOutput, grads }
-
-A tensor is { shape, data, dtype? }, float unless dtype says int32; `args` are positional and may hold numbers, and
-`options` may hold tensors, as in Quern's signatures. `grads` belong to the upstream gradient `gradOutput`, by argument
-index ("0") or option name ("bias"). Inputs and upstream gradients are multiples of 1/2048, hence the same numbers in
-float32 and float64; outputs and gradients have 15 digits. Cases named "ties" or "at zero" fix what is convention.
+Made with PyTorch 1.13 (CPU); cases.py tells the format. Cases named "ties" or "at zero" fix what is convention.
 """
 
-import json
-from pathlib import Path
-
 import torch
-import torch.nn.functional as F
+from cases import Cases, values
 
-torch.set_num_threads(1)
-torch.set_default_dtype(torch.float64)
-generator = torch.Generator().manual_seed(20)
-cases = []
-
-
-def grid(t):
-    return torch.round(t * 2048) / 2048
-
-
-def randn(*shape):
-    return grid(torch.randn(shape, generator=generator))
-
-
-def positive(*shape):
-    return grid(0.25 + 2 * torch.rand(shape, generator=generator))
-
-
-def values(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
-def ints(high, *shape):
-    return torch.randint(high, shape, generator=generator)
-
-
-def number(x):
-    x = float(f"{x:.15g}")
-    return int(x) if x == int(x) else x
-
-
-def plain(x):
-    """What JSON holds for x."""
-    if not isinstance(x, torch.Tensor):
-        return x
-    t = {"shape": list(x.shape), "data": [number(v) for v in x.detach().flatten().tolist()]}
-    if not x.is_floating_point():
-        t["dtype"] = "int32"
-    return t
-
-
-def case(name, op, fn, args, options=None):
-    """Runs fn(*args, **options), options in camelCase, and keeps what came."""
-    options = options or {}
-    inputs = {str(i): a for i, a in enumerate(args)} | options
-    inputs = {k: v for k, v in inputs.items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
-    if op == "crossEntropy":
-        inputs.pop("weight", None)  # has no gradient
-    for v in inputs.values():
-        v.requires_grad_(True)
-    output = fn(*args, **options)
-    upstream = randn(*output.shape)
-    grads = torch.autograd.grad(output, list(inputs.values()), upstream, allow_unused=True)
-    grads = {k: torch.zeros_like(v) if g is None else g for (k, v), g in zip(inputs.items(), grads)}
-    assert all(torch.isfinite(t).all() for t in [output, *grads.values()]), name
-    cases.append({
-        "name": f"{op}: {name}",
-        "op": op,
-        "args": [plain(a) for a in args],
-        "options": {k: plain(v) for k, v in options.items()},
-        "output": plain(output),
-        "gradOutput": plain(upstream),
-        "grads": {k: plain(g) for k, g in grads.items()},
-    })  # fmt: skip
+cases = Cases(20)
+case, randn, positive, ints = cases.case, cases.randn, cases.positive, cases.ints
 
 
 # Convolution: name, x, weight, bias?, options
@@ -90,7 +18,7 @@ def case(name, op, fn, args, options=None):
 def conv(name, x, weight, bias=True, **options):
     if bias:
         options["bias"] = randn(weight[0])
-    case(name, "conv2d", F.conv2d, [randn(*x), randn(*weight)], options)
+    case(name, "conv2d", [randn(*x), randn(*weight)], options)
 
 
 conv("3×3", (2, 3, 6, 5), (4, 3, 3, 3))
@@ -120,12 +48,8 @@ conv("one image of one pixel", (1, 1, 1, 1), (1, 1, 1, 1))
 # Pooling
 
 
-def max_pool2d(x, size, **options):
-    return F.max_pool2d(x, size, ceil_mode=options.pop("ceilMode", False), **options)
-
-
 def pool(name, x, size, **options):
-    case(name, "maxPool2d", max_pool2d, [randn(*x), size], options)
+    case(name, "maxPool2d", [randn(*x), size], options)
 
 
 pool("2×2", (2, 3, 6, 8), 2)
@@ -137,15 +61,14 @@ pool("asymmetric", (1, 2, 9, 8), [3, 2], stride=[2, 3], padding=[1, 0])
 pool("dilation 2", (1, 2, 8, 9), 2, stride=1, dilation=2)
 pool("dilation and padding", (1, 2, 9, 10), 3, stride=2, padding=1, dilation=[2, 1])
 pool("stride larger than the window", (1, 2, 8, 8), 2, stride=3)
-case("ties go to the first", "maxPool2d", max_pool2d, [ints(3, 2, 2, 6, 6).double(), 2])
+case("ties go to the first", "maxPool2d", [ints(3, 2, 2, 6, 6).double(), 2])
 
 # Matrix products
-linear = lambda x, weight, bias=None: F.linear(x, weight, bias)
-case("with bias", "linear", linear, [randn(5, 7), randn(3, 7)], {"bias": randn(3)})
-case("no bias", "linear", linear, [randn(4, 6), randn(9, 6)])
-case("3-D input", "linear", linear, [randn(2, 3, 5), randn(4, 5)], {"bias": randn(4)})
-case("1-D input", "linear", linear, [randn(5), randn(4, 5)], {"bias": randn(4)})
-case("33 to 17", "linear", linear, [randn(5, 33), randn(17, 33)], {"bias": randn(17)})
+case("with bias", "linear", [randn(5, 7), randn(3, 7)], {"bias": randn(3)})
+case("no bias", "linear", [randn(4, 6), randn(9, 6)])
+case("3-D input", "linear", [randn(2, 3, 5), randn(4, 5)], {"bias": randn(4)})
+case("1-D input", "linear", [randn(5), randn(4, 5)], {"bias": randn(4)})
+case("33 to 17", "linear", [randn(5, 33), randn(17, 33)], {"bias": randn(17)})
 for name, a, b in [
     ("2-D", (5, 7), (7, 4)),
     ("2-D, 17×33 by 33×6", (17, 33), (33, 6)),
@@ -160,85 +83,66 @@ for name, a, b in [
     ("batch by vector", (2, 3, 4), (4,)),
     ("vector by batch", (4,), (2, 4, 3)),
 ]:
-    case(name, "matmul", torch.matmul, [randn(*a), randn(*b)])
+    case(name, "matmul", [randn(*a), randn(*b)])
 
 # Elementwise
 for op in "relu sigmoid tanh exp square sin cos abs neg".split():
-    case("normal", op, getattr(torch, op), [randn(3, 8)])
+    case("normal", op, [randn(3, 8)])
 for op in "log sqrt rsqrt".split():
-    case("positive", op, getattr(torch, op), [positive(3, 8)])
-case("large arguments", "sigmoid", torch.sigmoid, [values(-100, -30, -17, -9, 0, 9, 17, 30, 100)])
-case("large and small arguments", "tanh", torch.tanh, [values(-40, -9, -5, -(2.0**-11), 0, 2.0**-11, 5, 9, 40)])
-case("large and small arguments", "exp", torch.exp, [values(-80, -20, -(2.0**-11), 0, 2.0**-11, 20, 80)])
-case("large arguments", "sin", torch.sin, [values(-1000, -100, -10, 0, 10, 100, 1000)])
-case("large arguments", "cos", torch.cos, [values(-1000, -100, -10, 0, 10, 100, 1000)])
-case("at zero", "relu", torch.relu, [values(-1, 0, 1)])
-case("at zero", "abs", torch.abs, [values(-1, 0, 1)])
+    case("positive", op, [positive(3, 8)])
+case("large arguments", "sigmoid", [values(-100, -30, -17, -9, 0, 9, 17, 30, 100)])
+case("large and small arguments", "tanh", [values(-40, -9, -5, -(2.0**-11), 0, 2.0**-11, 5, 9, 40)])
+case("large and small arguments", "exp", [values(-80, -20, -(2.0**-11), 0, 2.0**-11, 20, 80)])
+case("large arguments", "sin", [values(-1000, -100, -10, 0, 10, 100, 1000)])
+case("large arguments", "cos", [values(-1000, -100, -10, 0, 10, 100, 1000)])
+case("at zero", "relu", [values(-1, 0, 1)])
+case("at zero", "abs", [values(-1, 0, 1)])
 for exponent in [2, 3, -1, 0, 1]:
-    case(f"to {exponent}", "pow", torch.pow, [values(-2.5, -1, -0.5, 0.25, 1, 1.5, 3), exponent])
-case("to 0.5", "pow", torch.pow, [positive(7), 0.5])
-case("to -1.5", "pow", torch.pow, [positive(7), -1.5])
-case("tensor to tensor, broadcast", "pow", torch.pow, [positive(3, 1), randn(4)])
+    case(f"to {exponent}", "pow", [values(-2.5, -1, -0.5, 0.25, 1, 1.5, 3), exponent])
+case("to 0.5", "pow", [positive(7), 0.5])
+case("to -1.5", "pow", [positive(7), -1.5])
+case("tensor to tensor, broadcast", "pow", [positive(3, 1), randn(4)])
 
 # Two operands
 for op in "add sub mul div maximum minimum".split():
-    fn = getattr(torch, op)
     other = positive if op == "div" else randn
-    case("same shape", op, fn, [randn(3, 5), other(3, 5)])
-    case("row", op, fn, [randn(2, 3, 4), other(4)])
-    case("both broadcast", op, fn, [randn(3, 1, 4), other(2, 1)])
+    case("same shape", op, [randn(3, 5), other(3, 5)])
+    case("row", op, [randn(2, 3, 4), other(4)])
+    case("both broadcast", op, [randn(3, 1, 4), other(2, 1)])
     if op in ("add", "sub", "mul", "div"):
-        case("number", op, fn, [randn(2, 3), 2.5])
-case("per channel", "mul", torch.mul, [randn(2, 3, 2, 2), randn(1, 3, 1, 1)])
-case("scalar tensor", "add", torch.add, [randn(2, 3), randn()])
-case("ties share the gradient", "maximum", torch.maximum, [values(1, 2, 3), values(1, 3, 2)])
-case("ties share the gradient", "minimum", torch.minimum, [values(1, 2, 3), values(1, 3, 2)])
+        case("number", op, [randn(2, 3), 2.5])
+case("per channel", "mul", [randn(2, 3, 2, 2), randn(1, 3, 1, 1)])
+case("scalar tensor", "add", [randn(2, 3), randn()])
+case("ties share the gradient", "maximum", [values(1, 2, 3), values(1, 3, 2)])
+case("ties share the gradient", "minimum", [values(1, 2, 3), values(1, 3, 2)])
 
 
 # Reductions
 
-
-def reduction(fn):
-    def reduce(x, dim=None, keepdim=False):
-        dims = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-        if fn is not torch.prod:
-            return fn(x, tuple(dims), keepdim=keepdim)
-        for d in sorted((d % x.ndim for d in dims), reverse=True):  # torch.prod takes one dimension
-            x = torch.prod(x, d, keepdim=keepdim)
-        return x
-
-    return reduce
-
-
-for op, fn in {"sum": torch.sum, "mean": torch.mean, "prod": torch.prod, "max": torch.amax, "min": torch.amin}.items():
-    fn = reduction(fn)
-    case("all", op, fn, [randn(3, 4)])
-    case("dim 0", op, fn, [randn(3, 4)], {"dim": 0})
-    case("last dim, keepdim", op, fn, [randn(2, 3, 5)], {"dim": -1, "keepdim": True})
-    case("middle dim", op, fn, [randn(2, 4, 3)], {"dim": 1})
+for op in "sum mean prod max min".split():
+    case("all", op, [randn(3, 4)])
+    case("dim 0", op, [randn(3, 4)], {"dim": 0})
+    case("last dim, keepdim", op, [randn(2, 3, 5)], {"dim": -1, "keepdim": True})
+    case("middle dim", op, [randn(2, 4, 3)], {"dim": 1})
     if op in ("sum", "mean"):
-        case("dims 0, 2, 3", op, fn, [randn(2, 3, 2, 4)], {"dim": [0, 2, 3]})
-        case("dims 0 and 2, keepdim", op, fn, [randn(3, 2, 4)], {"dim": [0, -1], "keepdim": True})
-case("with zeros", "prod", reduction(torch.prod), [values(2, 0, 3, 4, 5, 0, 0, 7, 1).reshape(3, 3)], {"dim": 1})
+        case("dims 0, 2, 3", op, [randn(2, 3, 2, 4)], {"dim": [0, 2, 3]})
+        case("dims 0 and 2, keepdim", op, [randn(3, 2, 4)], {"dim": [0, -1], "keepdim": True})
+case("with zeros", "prod", [values(2, 0, 3, 4, 5, 0, 0, 7, 1).reshape(3, 3)], {"dim": 1})
 
 # Softmax
-for op, fn in {"softmax": torch.softmax, "logSoftmax": torch.log_softmax}.items():
-    case("last dim", op, fn, [randn(4, 10)], {"dim": -1})
-    case("dim 0", op, fn, [randn(4, 3)], {"dim": 0})
-    case("channels of an image", op, fn, [randn(2, 5, 2, 3)], {"dim": 1})
-    case("large logits", op, fn, [values(1000, 999, 998.5, -1000, 990).reshape(1, 5)], {"dim": 1})
+for op in "softmax", "logSoftmax":
+    case("last dim", op, [randn(4, 10)], {"dim": -1})
+    case("dim 0", op, [randn(4, 3)], {"dim": 0})
+    case("channels of an image", op, [randn(2, 5, 2, 3)], {"dim": 1})
+    case("large logits", op, [values(1000, 999, 998.5, -1000, 990).reshape(1, 5)], {"dim": 1})
 
 
 # Losses
 
 
-def cross_entropy(x, target, weight=None, ignoreIndex=-100, labelSmoothing=0.0, reduction="mean"):
-    return F.cross_entropy(x, target, weight, None, ignoreIndex, None, reduction, labelSmoothing)
-
-
 def ce(name, target=None, **options):
     target = ints(7, 6) if target is None else target
-    case(name, "crossEntropy", cross_entropy, [randn(6, 7), target], options)
+    case(name, "crossEntropy", [randn(6, 7), target], options)
 
 
 labels = torch.tensor([3, 0, 3, 6, 1, 3])
@@ -255,16 +159,11 @@ ce("labelSmoothing, none", labelSmoothing=0.25, reduction="none")
 ce("labelSmoothing, class weights", labelSmoothing=0.1, weight=positive(7))
 ce("everything", labels, labelSmoothing=0.1, weight=positive(7), ignoreIndex=3)
 ce("everything, sum", labels, labelSmoothing=0.1, weight=positive(7), ignoreIndex=3, reduction="sum")
-case("images", "crossEntropy", cross_entropy, [randn(2, 4, 2, 3), ints(4, 2, 2, 3)])
-case("large logits", "crossEntropy", cross_entropy, [values(1000, 0, -1000, 50).reshape(2, 2), ints(2, 2)])
+case("images", "crossEntropy", [randn(2, 4, 2, 3), ints(4, 2, 2, 3)])
+case("large logits", "crossEntropy", [values(1000, 0, -1000, 50).reshape(2, 2), ints(2, 2)])
 for reduce in "mean", "sum", "none":
-    mse = lambda x, y, reduction: F.mse_loss(x, y, reduction=reduction)
-    case(reduce, "mseLoss", mse, [randn(4, 5), randn(4, 5)], {"reduction": reduce})
-dropout = lambda x, p, training: F.dropout(x, p, training)
-case("p 0, training", "dropout", dropout, [randn(3, 4)], {"p": 0, "training": True})
-case("p 0.5, not training", "dropout", dropout, [randn(3, 4)], {"p": 0.5, "training": False})
+    case(reduce, "mseLoss", [randn(4, 5), randn(4, 5)], {"reduction": reduce})
+case("p 0, training", "dropout", [randn(3, 4)], {"p": 0, "training": True})
+case("p 0.5, not training", "dropout", [randn(3, 4)], {"p": 0.5, "training": False})
 
-assert len({c["name"] for c in cases}) == len(cases)
-head = json.dumps({"made_by": "test/golden/ops.py", "torch": torch.__version__})[:-1]
-lines = ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases)
-Path(__file__).with_name("ops.json").write_text(f'{head}, "cases": [\n{lines}\n]}}\n', encoding="utf-8")
+cases.write(__file__)

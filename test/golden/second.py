@@ -6,20 +6,12 @@ Each case: { op, options, x, u, v, gradient, second }; those from `more` have al
 with null for x ("null" is null itself), and the gradient to u, `upstream`.
 """
 
-import json
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
+from cases import Cases, write
 
-torch.set_num_threads(1)
-torch.set_default_dtype(torch.float64)
-generator = torch.Generator().manual_seed(21)
+randn = Cases(21).randn
 cases = []
-
-
-def randn(*shape):
-    return torch.round(torch.randn(shape, generator=generator) * 2048) / 2048
 
 
 def plain(t):
@@ -139,6 +131,4 @@ more("bceWithLogitsLoss", lambda x: F.binary_cross_entropy_with_logits(x, chance
 batch = {"reduction": "batchmean"}
 more("klDivLoss", lambda x: F.kl_div(x, chances, reduction="batchmean"), randn(3, 4), (None, chances), batch)
 
-head = json.dumps({"made_by": "test/golden/second.py", "torch": torch.__version__})[:-1]
-lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
-Path(__file__).with_name("second.json").write_text(f'{head}, "cases": [\n{lines}\n]}}\n', encoding="utf-8")
+write(__file__, {}, cases=cases)
