@@ -16,7 +16,7 @@ import {
 import { checkDim, checkDims, checkFloat } from './check.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
-import { add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
+import { abs, add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
 import { contiguous, expand, permute, reshape } from './view.js'
 
 export interface ReduceOptions {
@@ -214,8 +214,12 @@ export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOpt
   checkFloat('logsumexp', 'x', x)
   const dims = checkDims('logsumexp', options.dim, x.ndim)
   return local(() => {
-    const top = max(x.detach(), { dim: dims, keepdim: true })
-    const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
+    const keep = { dim: dims, keepdim: true }
+    // Nothing to subtract where there is nothing, or where the maximum is infinite.
+    const top = dims.some((d) => x.shape[d] === 0) ? null : max(x.detach(), keep)
+    const shift = top && where(eq(abs(top), Number.POSITIVE_INFINITY), 0, top)
+    const total = log(sum(exp(shift ? sub(x, shift) : x), keep))
+    const y = shift ? add(total, shift) : total
     return options.keepdim
       ? y
       : reshape(

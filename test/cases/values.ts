@@ -10,9 +10,9 @@ export function numbers(count: number, seed: number, low = -2, high = 2): Float6
   })
 }
 
-/** Largest difference relative to the largest magnitude expected (at least 1e-3); NaN must meet NaN, Inf Inf. */
-export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let scale = 1e-3
+/** Largest difference relative to the largest magnitude expected (at least `least`); NaN must meet NaN, Inf Inf. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, least = 1e-3): number {
+  let scale = least
   for (let i = 0; i < expected.length; i++) {
     const e = Math.abs(expected[i] as number)
     if (Number.isFinite(e)) scale = Math.max(scale, e)
@@ -26,7 +26,12 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return worst
 }
 
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  least?: number,
+): void {
   expect(actual.length).toBe(expected.length)
-  expect(relativeError(actual, expected)).toBeLessThanOrEqual(tolerance)
+  expect(relativeError(actual, expected, least)).toBeLessThanOrEqual(tolerance)
 }

@@ -2,13 +2,14 @@
 
 One case per line:
 
-    { name, op, args, options, output, gradOutput, grads }
+    { name, op, args, options, output, gradOutput, grads, scale? }
 
 A tensor is { shape, data, dtype? }, float unless dtype says int32 or bool, or { shape, seed, low?, high? } for what
 numbers() of test/cases/values.ts makes; `args` are positional and may hold numbers and
 lists of tensors, and `options` may hold tensors, as in Quern's signatures. `grads` belong to the upstream gradient
 `gradOutput`, by argument index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs
-`output` and `gradOutput` are lists; what has no gradient has null for it. Inputs and upstream gradients are the same numbers
+`output` and `gradOutput` are lists; what has no gradient has null for it. `scale` is, of gradients that are the difference of
+far larger terms, how large those are: errors are relative to it. Inputs and upstream gradients are the same numbers
 in float32 and float64; outputs and gradients have 15 digits.
 """
 
@@ -81,7 +82,7 @@ class Cases:
     def ints(self, high, *shape):
         return torch.randint(high, shape, generator=self.generator)
 
-    def case(self, name, op, args, options=None, constant=(), finite=True):
+    def case(self, name, op, args, options=None, constant=(), finite=True, scale=None):
         """Runs op(*args, **options), options in camelCase, and keeps what came; `constant` arguments have no gradient."""
         options = options or {}
         if op in weighted_losses:
@@ -102,6 +103,7 @@ class Cases:
             "output": plain(output),
             "gradOutput": plain(upstream if outputs is output else upstream[0]),
             "grads": {k: plain(g) for k, g in grads.items()},
+            **({"scale": scale} if scale else {}),
         })  # fmt: skip
 
     def write(self, script, **more):
@@ -150,13 +152,13 @@ class Sweep(Cases):
         drawn = {k: self.random.choice(v) for k, v in choices.items()}
         return {k: v for k, v in drawn.items() if v is not None}
 
-    def add(self, op, args, options=None, constant=(), finite=True):
+    def add(self, op, args, options=None, **more):
         options = options or {}
         name = ", ".join([*map(told, args), *(f"{k} {told(v)}" for k, v in options.items())])
         same = sum(known.split(" #")[0] == f"{op}: {name}" for known in self.names)
         name += f" #{same + 1}" if same else ""
         self.names.add(f"{op}: {name}")
-        self.case(name, op, args, options, constant, finite)
+        self.case(name, op, args, options, **more)
 
 
 def told(v):
