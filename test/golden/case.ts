@@ -12,7 +12,7 @@ interface GoldenTensor {
   seed?: number
   low?: number
   high?: number
-  dtype?: 'int32' | 'bool'
+  dtype?: 'int32' | 'uint8' | 'bool'
 }
 
 type OneOrMore<T> = T | T[]
@@ -37,17 +37,17 @@ function valuesOf({ shape, data, seed, low, high }: GoldenTensor): number[] {
   return [...numbers(size, seed as number, low, high)]
 }
 
-const infinities = new Map<unknown, number>([
-  ['-Infinity', Number.NEGATIVE_INFINITY],
-  ['Infinity', Number.POSITIVE_INFINITY],
-])
-
 /** The tensors of a case by name, and its arguments and options made of them. */
 function inputs(c: GoldenCase, dtype: FloatDType) {
+  const words = new Map<unknown, unknown>([
+    ['-Infinity', Number.NEGATIVE_INFINITY],
+    ['Infinity', Number.POSITIVE_INFINITY],
+    ['float', dtype],
+  ])
   const tensors = new Map<string, Tensor<FloatDType>>()
   const make = (key: string, v: unknown): unknown => {
     if (Array.isArray(v)) return v.map((item, i) => make(`${key}.${i}`, item))
-    if (!isTensor(v)) return infinities.get(v) ?? v
+    if (!isTensor(v)) return words.get(v) ?? v
     const t = tensor(valuesOf(v), { shape: v.shape, dtype: v.dtype ?? dtype, requiresGrad: key in c.grads })
     tensors.set(key, t as Tensor<FloatDType>)
     return t

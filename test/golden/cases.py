@@ -4,7 +4,7 @@ One case per line:
 
     { name, op, args, options, output, gradOutput, grads, scale? }
 
-A tensor is { shape, data, dtype? }, float unless dtype says int32 or bool, or { shape, seed, low?, high? } for what
+A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool, or { shape, seed, low?, high? } for what
 numbers() of test/cases/values.ts makes; `args` are positional and may hold numbers and
 lists of tensors, and `options` may hold tensors, as in Quern's signatures. `grads` belong to the upstream gradient
 `gradOutput`, by argument index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs
@@ -53,7 +53,7 @@ def plain(x):
         return {"shape": list(x.shape), **x.made}
     t = {"shape": list(x.shape), "data": [number(v) for v in x.detach().flatten().tolist()]}
     if not x.is_floating_point():
-        t["dtype"] = "bool" if x.dtype == torch.bool else "int32"
+        t["dtype"] = {torch.bool: "bool", torch.uint8: "uint8"}.get(x.dtype, "int32")
     return t
 
 

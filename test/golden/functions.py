@@ -67,6 +67,14 @@ def as_tensor(v, like):
     return v if isinstance(v, torch.Tensor) else like.new_tensor(v)
 
 
+dtypes = {"float": torch.float64, "int32": torch.int64, "uint8": torch.uint8, "bool": torch.bool}
+
+
+def made(fn):
+    """fn with dtype 'float', which Quern's test replaces by its own, float64."""
+    return lambda *args, dtype="float": fn(*args, dtype=dtypes[dtype])
+
+
 def either_number(fn):
     """fn of two tensors, where one may be a number."""
     return lambda a, b: fn(as_tensor(a, b), as_tensor(b, a))
@@ -140,4 +148,8 @@ functions = {
     "expand": lambda x, shape: x.expand(shape),
     "slice": slice_,
     "concat": torch.cat,
+    "to": lambda x, dtype: x.to(dtypes[dtype]),
+    **{op: made(getattr(torch, op)) for op in "arange linspace eye full ones zeros".split()},
+    "onesLike": torch.ones_like,
+    "zerosLike": torch.zeros_like,
 }

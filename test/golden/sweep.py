@@ -163,10 +163,43 @@ for rank in ranks(6) + [4, 4]:
     add("expand", [randn(*resized(small, d, 1)), [2] * whole(0, 1) + resized([-1] * rank, d, 3)])
     add("concat", [[randn(*resized(small, d, whole(0, 3))) for _ in range(whole(1, 3))], d])
     add("stack", [[randn(*small) for _ in range(whole(1, 3))], whole(-rank - 1, rank)])
-for op in "clone", "contiguous":
+for op in "clone", "contiguous", "zerosLike", "onesLike":
     add(op, [randn(*shape(3))])
 for p, training in (0, True), (0.5, False):
     add("dropout", [randn(5, 7)], {"p": p, "training": training})
     add("dropout2d", [randn(2, 3, 5, 1)], {"p": p, "training": training})
+
+# Creation, conversion and whole numbers
+floats, wholes = {"dtype": "float"}, {"dtype": "int32"}
+for dtype in "int32", "bool":
+    add("to", [numbers(-4, 4, 5, 7), dtype])
+    add("to", [ints(3, 3, 1).bool(), dtype])
+add("to", [numbers(0, 200, 33), "uint8"])
+add("to", [ints(5, 13), "float"])
+for start, end, step in (0, 7, 1), (-3, 8, 3), (5, -5, -2), (2, 2, 1), (1, 4, 0.25):
+    add("arange", [start, end, step], floats)
+add("arange", [-3, 30, 5], wholes)
+for start, end, steps in (0, 1, 7), (3, -2, 13), (5, 9, 1), (0.5, 2, 0), (-1, 1, 33):
+    add("linspace", [start, end, steps], floats)
+for n, m in (3, 3), (1, 5), (7, 2), (0, 3):
+    add("eye", [n, m], choice([floats, wholes]))
+for op in "zeros", "ones":
+    add(op, [[3, 5]], floats)
+    add(op, [[0, 7]], wholes)
+add("full", [[2, 3], 1.5], floats)
+add("full", [[], 7], wholes)
+several = lambda *shape: ints(9, *shape) - 4
+for op in "add", "sub", "mul", "maximum", "minimum", *comparisons:
+    add(op, [several(3, 7), several(7)])
+    add(op, [several(13), 2])
+add("cumsum", [several(3, 5)], {"dim": 1})
+add("gather", [several(5, 7), 0, ints(5, 2, 7)])
+add("indexSelect", [several(5, 7), 1, ints(7, 3)])
+add("scatterAdd", [several(5, 3), 0, ints(5, 8, 3), several(8, 3)])
+add("pad", [several(3, 5), [1, 2, 0, 1]], {"value": -2})
+add("flip", [several(3, 5), 1])
+add("concat", [[several(3, 5), several(1, 5)], 0])
+add("stack", [[several(3), several(3)], 1])
+add("tile", [several(3, 5), [2, 2]])
 
 sweep.write(__file__)
