@@ -19,7 +19,7 @@ void pool_row(args::adaptive_max_pool2d<float> p, i64 row) {
       for (i64 r = rows.begin; r < rows.end; r++)
         for (i64 s = columns.begin; s < columns.end; s++) {
           const vf v = load(x + (r * p.iw + s) * p.c + c);
-          const vi wins = ((v > best) | (v != v)) & (best == best);
+          const vi wins = (v > best) | (v != v);
           best = select(wins, v, best);
           index = wins ? set1(static_cast<i32>(r * p.iw + s)) : index;
         }

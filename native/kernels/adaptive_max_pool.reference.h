@@ -6,7 +6,7 @@
 
 namespace quern::reference {
 
-// y = max over the window, index = its first position in the plane that has it; NaN wins.
+// y = max over the window, index = its first position in the plane that has it; NaN wins, the last one as in PyTorch.
 template <class T>
 void adaptive_max_pool2d(const args::adaptive_max_pool2d<T>& p, Context&) {
   for (i64 i = 0, n = 0; n < p.n; n++)
@@ -20,7 +20,7 @@ void adaptive_max_pool2d(const args::adaptive_max_pool2d<T>& p, Context&) {
           for (i64 y = h.begin; y < h.end; y++)
             for (i64 x = w.begin; x < w.end; x++) {
               const T value = p.x[((n * p.ih + y) * p.iw + x) * p.c + c];
-              if (best != best || !(value > best || value != value)) continue;
+              if (!(value > best || value != value)) continue;
               best = value;
               index = y * p.iw + x;
             }

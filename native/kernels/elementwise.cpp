@@ -16,7 +16,7 @@ QUERN_INLINE vf unary_value(vf x) {
     case Unary::abs:
       return abs(x);
     case Unary::sign:
-      return select(x > 0.f, set1(1.f), select(x < 0.f, set1(-1.f), x));
+      return select(x > 0.f, set1(1.f), select(x < 0.f, set1(-1.f), vf{}));
     case Unary::exp:
       return exp(x);
     case Unary::log:
@@ -94,7 +94,7 @@ QUERN_INLINE vf binary_value(vf a, vf b) {
     case Binary::gelu_tanh_grad:
       return a * gelu_tanh_slope(b);
     case Binary::hardswish_grad:
-      return select(b < -3.f, vf{}, select(b <= 3.f, a * (b * (1.f / 3) + 0.5f), a));
+      return select(b < -3.f, vf{}, select(b > 3.f, a, a * (b * (1.f / 3) + 0.5f)));
     case Binary::hardsigmoid_grad:
       return select((b > -3.f) & (b < 3.f), a * (1.f / 6), vf{});
   }

@@ -29,7 +29,7 @@ T unary_value(Unary kind, T x) {
     case Unary::abs:
       return std::fabs(x);
     case Unary::sign:
-      return x > 0 ? T(1) : x < 0 ? T(-1) : x;  // NaN stays NaN, as a zero its sign
+      return x > 0 ? T(1) : x < 0 ? T(-1) : T(0);  // of NaN too, as in PyTorch
     case Unary::exp:
       return std::exp(x);
     case Unary::log:
@@ -132,7 +132,7 @@ T float_value(Binary kind, T a, T b) {
       return a * s * (1 + b * (1 - s) * slope);
     }
     case Binary::hardswish_grad:
-      return b < -3 ? T(0) : b <= 3 ? a * (b / 3 + T(0.5)) : a;
+      return b < -3 ? T(0) : b > 3 ? a : a * (b / 3 + T(0.5));
     case Binary::hardsigmoid_grad:
       return b > -3 && b < 3 ? a / 6 : T(0);
   }

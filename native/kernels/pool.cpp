@@ -23,17 +23,15 @@ QUERN_INLINE void store_index(const Forward& p, i64 at, vi index, int n) {
   for (int i = 0; i < n; i++) p.index32[at + i] = index[i];
 }
 
-// What a window has given so far. A NaN wins and stays: rare, so it is only noted, and the window done again with care.
+// What a window has given so far. A NaN wins, the last one as in PyTorch.
 struct Best {
   vf value;
-  vi index, nan;
+  vi index;
 };
-QUERN_INLINE void keep_larger(Best& best, vf x, i32 tap, bool careful) {
-  vi wins = x > best.value;
-  if (careful) wins = (wins | (x != x)) & (best.value == best.value);
+QUERN_INLINE void keep_larger(Best& best, vf x, i32 tap) {
+  const vi wins = (x > best.value) | (x != x);
   best.value = select(wins, x, best.value);
   best.index = wins ? set1(tap) : best.index;
-  best.nan |= x != x;
 }
 
 QUERN_INLINE void finish_window(const Forward& p, i64 at, vf value, vi index, int n) {
@@ -51,16 +49,11 @@ QUERN_INLINE void pool_window(const Forward& p, const float* x, i64 at, Taps row
   const i64 row_stride = static_cast<i64>(p.dil_h) * p.iw * p.c, column_stride = static_cast<i64>(p.dil_w) * p.c;
   const bool empty = rows.begin >= rows.end || columns.begin >= columns.end;
   const i32 first = empty ? -1 : static_cast<i32>(rows.begin * p.kw + columns.begin);
-  const auto scan = [&](i64 c, bool careful) {
-    Best best{set1(-infinity), set1(first), vi{}};
+  for (i64 c = 0; c < p.c; c += W) {
+    Best best{set1(-infinity), set1(first)};
     for (i64 r = rows.begin; r < rows.end; r++)
       for (i64 s = columns.begin; s < columns.end; s++)
-        keep_larger(best, load(x + r * row_stride + s * column_stride + c), static_cast<i32>(r * p.kw + s), careful);
-    return best;
-  };
-  for (i64 c = 0; c < p.c; c += W) {
-    Best best = scan(c, false);
-    if (any(best.nan)) best = scan(c, true);
+        keep_larger(best, load(x + r * row_stride + s * column_stride + c), static_cast<i32>(r * p.kw + s));
     finish_window(p, at + c, best.value, best.index, static_cast<int>(min<i64>(W, p.c - c)));
   }
 }
@@ -77,10 +70,10 @@ QUERN_INLINE void pool_2x2(const Forward& p, const float* x, i64 at) {
     vi index = lower ? 2 - right_below : -right;  // a mask that is set is -1
     vf value = select(lower, below, above);
     if (any_nan(v0, v1, v2, v3)) {
-      Best best{v0, vi{}, vi{}};
-      keep_larger(best, v1, 1, true);
-      keep_larger(best, v2, 2, true);
-      keep_larger(best, v3, 3, true);
+      Best best{v0, vi{}};
+      keep_larger(best, v1, 1);
+      keep_larger(best, v2, 2);
+      keep_larger(best, v3, 3);
       value = best.value;
       index = best.index;
     }

@@ -13,7 +13,8 @@ i64 pooled_pixel(const Pool& p, i64 oh, i64 ow, i64 r, i64 s) {
   return ih >= 0 && ih < p.ih && iw >= 0 && iw < p.iw ? ih * p.iw + iw : -1;
 }
 
-// y = max over the window's taps, index = the first tap that has it; NaN wins. A window all in the padding has none.
+// y = max over the window's taps, index = the first tap that has it; NaN wins, the last one as in PyTorch. A window all in
+// the padding has none.
 template <class T>
 void max_pool2d(const args::max_pool2d<T>& p, Context&) {
   for (i64 i = 0, n = 0; n < p.n; n++)
@@ -28,7 +29,6 @@ void max_pool2d(const args::max_pool2d<T>& p, Context&) {
               if (pixel < 0) continue;
               const T x = p.x[(n * p.ih * p.iw + pixel) * p.c + c];
               if (index >= 0 && !(x > best || x != x)) continue;
-              if (best != best) continue;
               best = x;
               index = static_cast<i32>(r * p.kw + s);
             }

@@ -183,14 +183,14 @@ function scalarGradient(
     case 'pow':
       if (reversed) return mul(dy, mul(y, Math.log(c)))
       return c === 0 ? mul(dy, 0) : mul(dy, mul(pow(x, c - 1), c))
-    default: // maximum, minimum: halves where both are equal, as PyTorch
-      return mul(dy, sub(to(eq(y, x), x.dtype), mul(to(eq(x, c), x.dtype), 0.5)))
+    default:
+      return mul(dy, share(x, c, name === 'maximum' ? lt(x, c) : gt(x, c)))
   }
 }
 
-// The share of the gradient that a gets: 1 where a is picked, ½ where both are equal.
-const share = (a: FloatTensor, b: FloatTensor, picked: AnyTensor): FloatTensor =>
-  add(to(picked as Tensor<'bool'>, a.dtype), mul(to(eq(a, b), a.dtype), 0.5))
+// The share of the gradient of a maximum or minimum that a gets, as in PyTorch: 0 where it is beaten, ½ where both are equal.
+const share = (a: FloatTensor, b: FloatTensor | number, beaten: Tensor<'bool'>): FloatTensor =>
+  where(beaten, 0, sub(1, mul(to(eq(a, b), a.dtype), 0.5)))
 
 export const add = binaryOp(
   'add',
@@ -223,14 +223,14 @@ export const pow: FloatOp = binaryOp(
 /** The larger of a and b, elementwise; NaN if either is. Where they are equal each gets half of the gradient. */
 export const maximum = binaryOp(
   'maximum',
-  (dy, a, b) => mul(dy, share(a, b, gt(a, b))),
-  (dy, a, b) => mul(dy, share(b, a, gt(b, a))),
+  (dy, a, b) => mul(dy, share(a, b, lt(a, b))),
+  (dy, a, b) => mul(dy, share(b, a, lt(b, a))),
 )
 /** The smaller of a and b, elementwise; NaN if either is. Where they are equal each gets half of the gradient. */
 export const minimum = binaryOp(
   'minimum',
-  (dy, a, b) => mul(dy, share(a, b, lt(a, b))),
-  (dy, a, b) => mul(dy, share(b, a, lt(b, a))),
+  (dy, a, b) => mul(dy, share(a, b, gt(a, b))),
+  (dy, a, b) => mul(dy, share(b, a, gt(b, a))),
 )
 
 const mulMask = (a: Tensor<'bool'>, b: Tensor<'bool'>, dtype: FloatDType): Tensor<'bool'> =>

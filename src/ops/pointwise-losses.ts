@@ -43,10 +43,18 @@ export function smoothL1Loss<D extends FloatDType>(
   checkFloat('smoothL1Loss', 'input', input)
   checkFloat('smoothL1Loss', 'target', target)
   if (beta === 0) return l1Loss(input, target, { reduction })
-  return local(() => {
-    const d = abs(sub(input, target))
-    return reduced(where(lt(d, beta), mul(square(d), 0.5 / beta), sub(d, beta / 2)), reduction)
+  return local(() => reduced(huber(sub(input, target), beta), reduction))
+}
+
+// Its gradient is d / beta within ±1. That through the branches would be 0 · ∞ where d is infinite.
+function huber<D extends FloatDType>(d: Tensor<D>, beta: number): Tensor<D> {
+  const losses = noGrad(() => {
+    const size = abs(d)
+    return where(lt(size, beta), mul(square(d), 0.5 / beta), sub(size, beta / 2))
   })
+  return record('smoothL1Loss', losses, [d], [d], (dy, [d]) => [
+    mul(dy as FloatTensor, clamp(div(d as FloatTensor, beta), -1, 1)),
+  ])
 }
 
 export interface BCELossOptions<D extends FloatDType> extends LossOptions {
@@ -75,7 +83,7 @@ function bce<D extends FloatDType>(input: Tensor<D>, target: Tensor<D>): Tensor<
   })
   return record('bceLoss', losses, [input, target], [input, target], (dy, [x, t], needs) => [
     needs[0] ? mul(dy as FloatTensor, div(sub(x, t) as FloatTensor, clamp(mul(x, sub(1, x)), 1e-12))) : null,
-    needs[1] ? mul(dy as FloatTensor, sub(boundedLog(sub(1, x)), boundedLog(x)) as FloatTensor) : null,
+    needs[1] ? mul(dy as FloatTensor, sub(log(sub(1, x)), log(x)) as FloatTensor) : null,
   ])
 }
 

@@ -2,7 +2,7 @@ import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Reduce } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { isRecording, record } from '../engine/tape.js'
+import { isRecording, record, withRecording } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
@@ -184,6 +184,13 @@ export const argmax = argReduce('argmax')
 /** Index of the first smallest element along dim (of all, in row-major order, by default); a NaN wins. */
 export const argmin = argReduce('argmin')
 
+// y without dims of size 1.
+const without = <D extends FloatDType>(y: Tensor<D>, dims: readonly number[]): Tensor<D> =>
+  reshape(
+    y,
+    y.shape.filter((_, i) => !dims.includes(i)),
+  )
+
 export interface VarianceOptions extends ReduceOptions {
   /** Subtracted from the count: 1 (Bessel's) by default. */
   correction?: number
@@ -195,19 +202,32 @@ export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOp
   const dims = checkDims('variance', options.dim, x.ndim)
   const count = sizeOf(dims.map((d) => x.shape[d] as number))
   const divisor = Math.max(0, count - (options.correction ?? 1))
+  const keep = { dim: dims, keepdim: true }
   return local(() => {
-    const squares = square(sub(x, mean(x, { dim: dims, keepdim: true })))
-    return div(sum(squares, { dim: dims, keepdim: options.keepdim ?? false }), divisor)
+    const y = withRecording(false, () => div(sum(square(sub(x, mean(x, keep))), keep), divisor))
+    // Not through the mean, whose share is Σ (x − mean) = 0, or NaN where something is infinite.
+    record('variance', y, [x], [x], (dy, [x]) => [
+      mul(dy as FloatTensor, mul(sub(x as FloatTensor, mean(x as FloatTensor, keep)), 2 / divisor)),
+    ])
+    return options.keepdim ? y : without(y, dims)
   })
 }
 
-/** Square root of the variance over dims. */
-export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
-  local(() => sqrt(variance(x, options)))
+// √x, whose gradient at 0 is 0 instead of infinite: that of what it is the root of is 0 there too.
+function root<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+  const y = withRecording(false, () => sqrt(x))
+  return record('root', y, [x], [y], (dy, [y]) => [
+    where(eq(y as FloatTensor, 0), 0, div(dy as FloatTensor, mul(y as FloatTensor, 2))),
+  ])
+}
 
-/** Euclidean norm over dims. */
+/** Square root of the variance over dims; no gradient where it is 0. */
+export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
+  local(() => root(variance(x, options)))
+
+/** Euclidean norm over dims; no gradient where it is 0. */
 export const norm = <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> =>
-  local(() => sqrt(sum(square(x), options)))
+  local(() => root(sum(square(x), options)))
 
 /** log Σ exp x over dims, computed without overflow. */
 export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
@@ -220,12 +240,7 @@ export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOpt
     const shift = top && where(eq(abs(top), Number.POSITIVE_INFINITY), 0, top)
     const total = log(sum(exp(shift ? sub(x, shift) : x), keep))
     const y = shift ? add(total, shift) : total
-    return options.keepdim
-      ? y
-      : reshape(
-          y,
-          y.shape.filter((_, i) => !dims.includes(i)),
-        )
+    return options.keepdim ? y : without(y, dims)
   })
 }
 

@@ -12,6 +12,8 @@ interface GoldenTensor {
   seed?: number
   low?: number
   high?: number
+  /** By index. */
+  put?: Record<number, number | string>
   dtype?: 'int32' | 'uint8' | 'bool'
 }
 
@@ -31,10 +33,12 @@ export interface GoldenCase {
 const isTensor = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !== null && 'shape' in v
 const list = <T>(v: OneOrMore<T>): T[] => (Array.isArray(v) ? v : [v])
 
-function valuesOf({ shape, data, seed, low, high }: GoldenTensor): number[] {
+function valuesOf({ shape, data, seed, low, high, put = {} }: GoldenTensor): number[] {
   if (data) return data.map(Number)
   const size = shape.reduce((a, b) => a * b, 1)
-  return [...numbers(size, seed as number, low, high)]
+  const values = [...numbers(size, seed as number, low, high)]
+  for (const [i, v] of Object.entries(put)) values[Number(i)] = Number(v)
+  return values
 }
 
 /** The tensors of a case by name, and its arguments and options made of them. */

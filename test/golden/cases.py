@@ -4,8 +4,8 @@ One case per line:
 
     { name, op, args, options, output, gradOutput, grads, scale? }
 
-A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool, or { shape, seed, low?, high? } for what
-numbers() of test/cases/values.ts makes; `args` are positional and may hold numbers and
+A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool, or { shape, seed, low?, high?, put? } for what
+numbers() of test/cases/values.ts makes, `put` telling what stands in some places instead; `args` are positional and may hold numbers and
 lists of tensors, and `options` may hold tensors, as in Quern's signatures. `grads` belong to the upstream gradient
 `gradOutput`, by argument index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs
 `output` and `gradOutput` are lists; what has no gradient has null for it. `scale` is, of gradients that are the difference of
@@ -86,7 +86,7 @@ class Cases:
         """Runs op(*args, **options), options in camelCase, and keeps what came; `constant` arguments have no gradient."""
         options = options or {}
         if op in weighted_losses:
-            constant = "weight", "posWeight"
+            constant = *constant, "weight", "posWeight"
         inputs = {k: v for k, v in leaves(args, options).items() if k not in constant}
         for v in inputs.values():
             v.requires_grad_(True)
@@ -140,7 +140,7 @@ class Sweep(Cases):
     def positive(self, *shape):
         return self.numbers(0.25, 2.25, *shape)
 
-    def shape(self, rank, most=64):
+    def shape(self, rank, most=48):
         """Random sizes of at most so many elements together."""
         sizes = []
         for _ in range(rank):
