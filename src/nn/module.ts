@@ -88,7 +88,7 @@ export abstract class Module {
 
   /** Trainable tensors with their dotted paths; one that is shared comes once. */
   *namedParameters(): Generator<[string, Tensor]> {
-    yield* this.tensors((_module, _name, t) => parameters.has(t))
+    yield* once(this.tensors((_module, _name, t) => parameters.has(t)))
   }
 
   parameters(): Tensor[] {
@@ -97,20 +97,19 @@ export abstract class Module {
 
   /** Registered buffers with their dotted paths. */
   *namedBuffers(): Generator<[string, AnyTensor]> {
-    yield* this.tensors((module, name) => module.bufferNames.has(name))
+    yield* once(this.tensors((module, name) => module.bufferNames.has(name)))
   }
 
   buffers(): AnyTensor[] {
     return [...this.namedBuffers()].map(([, t]) => t)
   }
 
-  private *tensors(belongs: (module: Module, name: string, t: Tensor) => boolean): Generator<[string, Tensor]> {
-    const seen = new Set<Tensor>()
+  private *tensors(...kinds: ((module: Module, name: string, t: Tensor) => boolean)[]): Generator<[string, Tensor]> {
     for (const [path, module] of this.namedModules()) {
-      for (const [name, value] of Object.entries(module)) {
-        if (!(value instanceof Tensor) || seen.has(value) || !belongs(module, name, value)) continue
-        seen.add(value)
-        yield [path ? `${path}.${name}` : name, value]
+      for (const belongs of kinds) {
+        for (const [name, value] of Object.entries(module)) {
+          if (value instanceof Tensor && belongs(module, name, value)) yield [path ? `${path}.${name}` : name, value]
+        }
       }
     }
   }
@@ -136,9 +135,17 @@ export abstract class Module {
     for (const p of this.parameters()) p.grad = null
   }
 
-  /** Every parameter and buffer by its dotted path; the tensors themselves, not copies. */
+  /**
+   * Every parameter and buffer by its dotted path, module by module as in PyTorch, what is shared under each of its paths; the
+   * tensors themselves, not copies.
+   */
   stateDict(): StateDict {
-    return Object.fromEntries([...this.namedParameters(), ...this.namedBuffers()])
+    return Object.fromEntries(
+      this.tensors(
+        (_module, _name, t) => parameters.has(t),
+        (module, name) => module.bufferNames.has(name),
+      ),
+    )
   }
 
   /**
@@ -180,6 +187,15 @@ export abstract class Module {
       return [path || '(model)', module.constructor.name, shape, count(module).toLocaleString('en-US')]
     })
     return table([['path', 'module', `output for ${formatShape(inputShape)}`, 'parameters'], ...rows])
+  }
+}
+
+// A tensor that has several names comes under the first.
+function* once(tensors: Iterable<[string, Tensor]>): Generator<[string, Tensor]> {
+  const seen = new Set<Tensor>()
+  for (const [name, t] of tensors) {
+    if (!seen.has(t)) yield [name, t]
+    seen.add(t)
   }
 }
 

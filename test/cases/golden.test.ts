@@ -27,5 +27,10 @@ const others = [
 test('every function has cases', () => {
   const functions = Object.entries(quern).filter(([name, v]) => typeof v === 'function' && /^[a-z]/.test(name))
   const known = new Set(files.flatMap((file) => casesOf(file).map((c) => c.op)))
-  expect(functions.map(([name]) => name).filter((name) => !known.has(name)).sort()).toEqual(others.sort())
+  expect(
+    functions
+      .map(([name]) => name)
+      .filter((name) => !known.has(name))
+      .sort(),
+  ).toEqual(others.sort())
 })

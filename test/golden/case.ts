@@ -4,7 +4,7 @@ import { type DType, type FloatDType, type Tensor, tensor } from 'quern'
 import { expect } from 'vitest'
 import { expectClose, numbers } from '../cases/values.js'
 
-interface GoldenTensor {
+export interface GoldenTensor {
   shape: number[]
   /** NaN and the infinities are strings. */
   data?: (number | string)[]
@@ -33,7 +33,8 @@ export interface GoldenCase {
 const isTensor = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !== null && 'shape' in v
 const list = <T>(v: OneOrMore<T>): T[] => (Array.isArray(v) ? v : [v])
 
-function valuesOf({ shape, data, seed, low, high, put = {} }: GoldenTensor): number[] {
+/** The numbers of a golden tensor. */
+export function valuesOf({ shape, data, seed, low, high, put = {} }: GoldenTensor): number[] {
   if (data) return data.map(Number)
   const size = shape.reduce((a, b) => a * b, 1)
   const values = [...numbers(size, seed as number, low, high)]

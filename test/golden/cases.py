@@ -140,7 +140,7 @@ class Sweep(Cases):
     def positive(self, *shape):
         return self.numbers(0.25, 2.25, *shape)
 
-    def shape(self, rank, most=48):
+    def shape(self, rank, most=40):
         """Random sizes of at most so many elements together."""
         sizes = []
         for _ in range(rank):
