@@ -131,7 +131,10 @@ for i in range(10):
     groups, each = choice([1, 2, 3]), choice([1, 2, 3, 5])
     x = [whole(1, 2) if i else 0, groups * each, *shape(whole(1, 3), 6)]
     x, options = randn(*x), {**affine(groups * each), **draw(eps=[None, 0.01])}
-    add("groupNorm", [x, groups], options, scale=cancelling(x, groups, options) if i else None)
+    scale = (cancelling(x, groups, options) if i else None) or {}
+    if x.shape[1] == 1 and "weight" in options:  # one number: a sum of terms of about 1 and either sign
+        scale["weight"] = 1
+    add("groupNorm", [x, groups], options, scale=scale)
 for size in 1, 2, 3, 5, 8:
     x = [whole(1, 2), choice([1, 3, 7, 13]), *shape(whole(1, 2), 4)]
     add("localResponseNorm", [randn(*x), size], draw(alpha=[None, 0.5, 1.5], beta=[None, 0.5], k=[None, 2]))
@@ -140,7 +143,7 @@ for i in range(9):
     options = draw(p=[None, 1, 2, 3, 1.5], dim=[None, 0, -1], eps=[None, 0.5])
     alone = x[options.get("dim", 1)] == 1  # ±1, whose gradient is 0
     x = randn(*x)
-    add("normalize", [x], options, scale={"0": 2 / x.abs().min().item()} if alone else None)
+    add("normalize", [x], options, scale={"0": 2 / max(x.abs().min().item(), options.get("eps", 0))} if alone else None)
 
 # Activations
 for op, choices in {
