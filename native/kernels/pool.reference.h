@@ -13,8 +13,8 @@ i64 pooled_pixel(const Pool& p, i64 oh, i64 ow, i64 r, i64 s) {
   return ih >= 0 && ih < p.ih && iw >= 0 && iw < p.iw ? ih * p.iw + iw : -1;
 }
 
-// y = max over the window's taps, index = the first tap that has it; NaN wins, the last one as in PyTorch. A window all in
-// the padding has none.
+// y = max over the window's taps, index = the first tap that has it; NaN wins, the last one as in PyTorch. A window all
+// in the padding has none.
 template <class T>
 void max_pool2d(const args::max_pool2d<T>& p, Context&) {
   for (i64 i = 0, n = 0; n < p.n; n++)

@@ -4,13 +4,14 @@ One case per line:
 
     { name, op, args, options, output, gradOutput, grads, scale? }
 
-A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool, or { shape, seed, low?, high?, put? } for what
-numbers() of test/cases/values.ts makes, `put` telling what stands in some places instead; `args` are positional and may hold numbers and
-lists of tensors, and `options` may hold tensors, as in Quern's signatures. `grads` belong to the upstream gradient
-`gradOutput`, by argument index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs
-`output` and `gradOutput` are lists; what has no gradient has null for it. `scale` is, of gradients that are the difference of
-far larger terms, how large those are: errors are relative to it. Inputs and upstream gradients are the same numbers
-in float32 and float64; outputs and gradients have 15 digits.
+A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool; or { shape, seed, low?, high?, put? }
+for what numbers() of test/cases/values.ts makes, `put` telling what stands in some places instead. NaN and infinities are
+strings. `args` are positional and may hold numbers and lists of tensors, and `options` may hold tensors, as in Quern's
+signatures; the dtype 'float' is the one of the test. `grads` belong to the upstream gradient `gradOutput`, by argument
+index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs `output` and `gradOutput`
+are lists; what has no gradient has null for it. `scale` is, of gradients that are the difference of far larger terms, how
+large those are: errors are relative to it. Inputs and upstream gradients are the same numbers in float32 and float64;
+outputs and gradients have 15 digits.
 """
 
 import json
@@ -83,7 +84,7 @@ class Cases:
         return torch.randint(high, shape, generator=self.generator)
 
     def case(self, name, op, args, options=None, constant=(), finite=True, scale=None):
-        """Runs op(*args, **options), options in camelCase, and keeps what came; `constant` arguments have no gradient."""
+        """Runs op(*args, **options), options in camelCase, and keeps what came; `constant` ones have no gradient."""
         options = options or {}
         if op in weighted_losses:
             constant = *constant, "weight", "posWeight"
@@ -113,7 +114,7 @@ class Cases:
 
 
 class Sweep(Cases):
-    """Cases of random sizes and options. Inputs are not stored but made from seeds; names tell arguments and options."""
+    """Cases of random sizes and options. Inputs are not stored but made from seeds; names tell arguments, options."""
 
     sizes = 1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 33, 37, 67
 

@@ -1,4 +1,4 @@
-"""Quern's functions in PyTorch, by name: the same arguments and options (in camelCase), for the scripts beside this one."""
+"""Quern's functions in PyTorch, by name: the same arguments and options (in camelCase), for the scripts here."""
 
 import re
 
@@ -86,8 +86,8 @@ def first_number(fn):
 
 
 functions = {
-    **{op: getattr(torch, op) for op in "abs neg exp log sqrt rsqrt square reciprocal sin cos tanh sigmoid sign".split()},
-    **{op: getattr(torch, op) for op in "relu expm1 log1p erf softmax cumsum matmul clone".split()},
+    **{op: getattr(torch, op) for op in "abs neg exp log sqrt rsqrt square reciprocal sin cos tanh".split()},
+    **{op: getattr(torch, op) for op in "sigmoid sign relu expm1 log1p erf softmax cumsum matmul clone".split()},
     **{op: first_number(getattr(torch, op)) for op in "add sub mul div pow".split()},
     **{op: either_number(getattr(torch, op)) for op in "maximum minimum".split()},
     **{op: getattr(torch, op) for op in "eq ne lt le gt ge clamp argmax argmin gather topk stack".split()},

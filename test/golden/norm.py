@@ -2,8 +2,8 @@
 
     python3 test/golden/norm.py
 
-Made with PyTorch 1.13 (CPU); cases.py tells the format. `indices` has maxima with their positions, `batchNorm` the running
-statistics of a layer after each of some batches, and what it gives in evaluation then.
+Made with PyTorch 1.13 (CPU); cases.py tells the format. `indices` has maxima with their positions, `batchNorm` the
+running statistics of a layer after each of some batches, and what it gives in evaluation then.
 """
 
 import torch

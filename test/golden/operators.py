@@ -1,4 +1,4 @@
-"""Makes operators.json: activations, losses, indexing and rearrangement with their gradients, computed by PyTorch in float64.
+"""Makes operators.json: activations, losses, indexing and rearrangement with their gradients, by PyTorch in float64.
 
     python3 test/golden/operators.py
 

@@ -2,7 +2,8 @@
 
     python3 test/golden/specials.py
 
-Made with PyTorch 1.13 (CPU); cases.py tells the format.
+Made with PyTorch 1.13 (CPU); cases.py tells the format. Two things are meant to differ and left out: the gradient of a row
+that crossEntropy ignores is 0 here even if the row holds NaN, and the margin losses of NaN are NaN, which PyTorch skips.
 """
 
 from math import inf, nan
@@ -14,8 +15,6 @@ sweep = Sweep(51)
 randn, positive = sweep.randn, sweep.positive
 
 
-# Left out: what crossEntropy gives an ignored row that holds NaN (here nothing, as documented; in PyTorch NaN), and the margin
-# losses of NaN (here NaN; PyTorch skips it).
 def case(name, op, args, options=None, **more):
     sweep.case(name, op, args, options, finite=False, **more)
 
@@ -42,8 +41,8 @@ def many(*shape):
 
 one_of_each = [("NaN", nan), ("Inf", inf), ("-Inf", -inf)]
 
-# Elementwise. Whole vectors: in the few numbers after them PyTorch's own gradients of elu, selu, hardtanh, relu6, hardswish and
-# hardsigmoid at NaN are others.
+# Elementwise. Whole vectors: in the few numbers after them PyTorch's own gradients of elu, selu, hardtanh, relu6,
+# hardswish and hardsigmoid at NaN are others.
 unary = "neg abs sign square relu sigmoid tanh exp expm1 log log1p sqrt rsqrt reciprocal sin cos erf"
 activations = "silu gelu hardswish hardsigmoid selu elu leakyRelu logSigmoid softsign softplus relu6 hardtanh"
 for op in f"{unary} {activations}".split():

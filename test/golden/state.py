@@ -3,8 +3,8 @@
     python3 test/golden/state.py
 
 Made with PyTorch 1.13 (CPU). state.safetensors holds the state dict in PyTorch's order and dtypes (F32, and I64 for
-num_batches_tracked), state.json the shapes by key, what the model gives in evaluation (in float64) for `image` and `index`,
-and `trained`: what it gives in training then. The test builds the same model in Quern.
+num_batches_tracked), state.json the shapes by key, what the model gives in evaluation (in float64) for `image` and
+`index`, and `trained`: what it gives in training then. The test builds the same model in Quern.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from cases import Sweep, plain, write
 from safetensors_file import safetensors
 from torch import nn
 
+torch.manual_seed(0)
 sweep = Sweep(61)
 
 
