@@ -32,6 +32,11 @@ constexpr T max(T a, T b) {
 constexpr i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 constexpr i64 round_up(i64 a, i64 b) { return ceil_div(a, b) * b; }
 
+// Brings x near: for loops that do too much for each load, or jump from row to row, for the hardware to run ahead.
+QUERN_INLINE void prefetch(const float* x, i64 floats) {
+  for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
+}
+
 // Declares every op's float32 kernel; a family defines those it has, install.cpp lists them.
 #define QUERN_OP(name, types, ...) void name(const args::name<float>&, Context&);
 #include "../ops.def"

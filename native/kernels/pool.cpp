@@ -58,39 +58,47 @@ QUERN_INLINE void pool_window(const Forward& p, const float* x, i64 at, Taps row
   }
 }
 
-// One output pixel of 2x2 taps, all inside: the winner of each row, then of both.
-QUERN_INLINE void pool_2x2(const Forward& p, const float* x, i64 at) {
+// One output pixel of KH·KW taps, all inside.
+template <int KH, int KW>
+QUERN_INLINE void pool_inside(const Forward& p, const float* x, i64 at) {
   const i64 row_stride = static_cast<i64>(p.iw) * p.c;
   for (i64 c = 0; c < p.c; c += W) {
-    const vf v0 = load(x + c), v1 = load(x + p.c + c), v2 = load(x + row_stride + c),
-             v3 = load(x + row_stride + p.c + c);
-    const vi right = v1 > v0, right_below = v3 > v2;
-    const vf above = select(right, v1, v0), below = select(right_below, v3, v2);
-    const vi lower = below > above;
-    vi index = lower ? 2 - right_below : -right;  // a mask that is set is -1
-    vf value = select(lower, below, above);
-    if (any_nan(v0, v1, v2, v3)) {
-      Best best{v0, vi{}};
-      keep_larger(best, v1, 1);
-      keep_larger(best, v2, 2);
-      keep_larger(best, v3, 3);
-      value = best.value;
-      index = best.index;
+    vf v[KH * KW], sum{};
+    QUERN_UNROLL
+    for (int t = 0; t < KH * KW; t++) {
+      v[t] = load(x + t / KW * row_stride + t % KW * p.c + c);
+      sum += v[t];
     }
-    finish_window(p, at + c, value, index, static_cast<int>(min<i64>(W, p.c - c)));
+    Best best{v[0], vi{}};
+    if (any(sum != sum)) {  // a NaN, or infinities of both signs
+      QUERN_UNROLL
+      for (int t = 1; t < KH * KW; t++) keep_larger(best, v[t], t);
+    } else {
+      QUERN_UNROLL
+      for (int t = 1; t < KH * KW; t++) {
+        const vi wins = v[t] > best.value;
+        best.value = select(wins, v[t], best.value);
+        best.index = wins ? set1(t) : best.index;
+      }
+    }
+    finish_window(p, at + c, best.value, best.index, static_cast<int>(min<i64>(W, p.c - c)));
   }
 }
 
 // One row of y. The arguments come by value: stores through pointers of bytes or vectors may change anything else.
 void pool_row(Forward p, i64 row) {
-  const i64 image = row / p.oh, top = row % p.oh * p.stride_h - p.pad_h;
-  const float* x = p.x + (image * p.ih + top) * p.iw * p.c;
+  const i64 image = row / p.oh, top = row % p.oh * p.stride_h - p.pad_h, line = static_cast<i64>(p.iw) * p.c;
+  const float* x = p.x + (image * p.ih + top) * line;
   const Taps rows = taps_inside(top, p.kh, p.dil_h, p.ih);
-  const bool dense_2x2 = p.kh == 2 && p.kw == 2 && p.dil_h == 1 && p.dil_w == 1 && rows.end - rows.begin == 2;
+  const bool inside = p.dil_h == 1 && p.dil_w == 1 && p.kh == p.kw && rows.end - rows.begin == p.kh;
+  const i64 step = p.stride_w * p.c;
   for (i64 ow = 0; ow < p.ow; ow++) {
     const i64 left = ow * p.stride_w - p.pad_w, at = (row * p.ow + ow) * p.c;
-    if (dense_2x2 && left >= 0 && left + 2 <= p.iw)
-      pool_2x2(p, x + left * p.c, at);
+    for (i64 r = 0; r < p.stride_h; r++) prefetch(x + (p.kh + r) * line + left * p.c, step);
+    if (inside && p.kh == 2 && left >= 0 && left + 2 <= p.iw)
+      pool_inside<2, 2>(p, x + left * p.c, at);
+    else if (inside && p.kh == 3 && left >= 0 && left + 3 <= p.iw)
+      pool_inside<3, 3>(p, x + left * p.c, at);
     else
       pool_window(p, x + left * p.c, at, rows, taps_inside(left, p.kw, p.dil_w, p.iw));
   }
@@ -136,11 +144,23 @@ void scatter_row(Backward p, i64 image, i64 oh) {
   }
 }
 
-// dx(c) of one input pixel += dy of a window that has it as tap number `tap`, where that is the maximum
-QUERN_INLINE void add_window(const Backward& p, float* dx, i64 at, i32 tap) {
+// A window over an input pixel: where its dy is, and which of its taps the pixel is.
+struct Covering {
+  i64 at;
+  i32 tap;
+};
+
+// dx(c) of one input pixel: dy of every window over it that has its maximum there. N: how many there are; 0: `count`.
+template <int N>
+QUERN_INLINE void gather_pixel(const Backward& p, float* dx, const Covering* windows, i64 count) {
+  if (N) count = N;
   for (i64 c = 0; c < p.c; c += W) {
-    const vf dy = select(load_index(p, at + c) == tap, load(p.dy + at + c), vf{});
-    store_lanes(dx + c, load(dx + c) + dy, static_cast<int>(min<i64>(W, p.c - c)));
+    vf sum{};
+    for (i64 i = 0; i < count; i++) {
+      const i64 at = windows[i].at + c;
+      sum += select(load_index(p, at) == windows[i].tap, load(p.dy + at), vf{});
+    }
+    store_lanes(dx + c, sum, p.c - c);
   }
 }
 
@@ -153,23 +173,33 @@ QUERN_INLINE Windows windows_over(i32 i, i32 pad, i32 taps, i32 dilation, i32 st
   return {reach > 0 ? (reach + stride - 1) / stride : 0, min((i + pad) / stride, count - 1)};
 }
 
-// Any windows: each input pixel gathers.
-void gather_row(Backward p, i64 image, i64 row) {
+// Any windows: each input pixel gathers. `windows` has room for one of each tap.
+void gather_row(Backward p, i64 image, i64 row, Covering* windows) {
   const i32 ih = static_cast<i32>(row);
+  const i64 line = static_cast<i64>(p.iw) * p.c;
   float* dx = p.dx + (image * p.ih + ih) * p.iw * p.c;
-  __builtin_memset(dx, 0, static_cast<i64>(p.iw) * p.c * sizeof(float));
   const Windows rows = windows_over(ih, p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
   for (i32 iw = 0; iw < p.iw; iw++, dx += p.c) {
     const Windows columns = windows_over(iw, p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow);
+    i64 count = 0;
     for (i32 oh = rows.last; oh >= rows.first; oh--) {  // backwards: in the order of taps
       const i32 down = ih + p.pad_h - oh * p.stride_h;
       if (p.dil_h != 1 && down % p.dil_h != 0) continue;
       for (i32 ow = columns.last; ow >= columns.first; ow--) {
         const i32 right = iw + p.pad_w - ow * p.stride_w;
         if (p.dil_w != 1 && right % p.dil_w != 0) continue;
-        add_window(p, dx, ((image * p.oh + oh) * p.ow + ow) * p.c, down / p.dil_h * p.kw + right / p.dil_w);
+        windows[count++] = {((image * p.oh + oh) * p.ow + ow) * p.c, down / p.dil_h * p.kw + right / p.dil_w};
       }
     }
+    prefetch(dx + line, p.c);
+    if (count == 1)
+      gather_pixel<1>(p, dx, windows, 1);
+    else if (count == 2)
+      gather_pixel<2>(p, dx, windows, 2);
+    else if (count == 4)
+      gather_pixel<4>(p, dx, windows, 4);
+    else
+      gather_pixel<0>(p, dx, windows, count);
   }
 }
 
@@ -185,11 +215,17 @@ void max_pool2d(const Forward& p, Context& context) {
 
 void max_pool2d_backward(const Backward& p, Context& context) {
   const bool apart = p.stride_h >= p.kh && p.stride_w >= p.kw && p.dil_h == 1 && p.dil_w == 1 && p.oh > 0;
-  const i64 per_image = apart ? p.oh : p.ih, rows = per_image * p.n;
+  const i64 per_image = apart ? p.oh : p.ih, rows = per_image * p.n, taps = static_cast<i64>(p.kh) * p.kw;
   const i64 work = static_cast<i64>(p.n) * p.ih * p.iw * p.c, block = max<i64>(1, chunk * rows / max<i64>(1, work));
-  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int) {
-    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++)
-      (apart ? scatter_row : gather_row)(p, i / per_image, i % per_image);
+  Covering* windows = scratch<Covering>(context, taps * context.threads);
+  if (!windows) return;
+  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int worker) {
+    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) {
+      if (apart)
+        scatter_row(p, i / per_image, i % per_image);
+      else
+        gather_row(p, i / per_image, i % per_image, windows + worker * taps);
+    }
   });
 }
 

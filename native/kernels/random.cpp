@@ -146,8 +146,7 @@ void dropout(const args::dropout<float>& a, Context& context) {
   const i32 bound = static_cast<i32>(__builtin_ceil(min(max(a.p, 0.0), 1.0) * 0x1p24));
   const float* const x = a.x;
   for_random(context, key_of(a), a.out, a.n, [=](i64 i, vi words) {
-    // The numbers take so many instructions that no load runs far ahead by itself.
-    __builtin_prefetch(x + i + 512);
+    prefetch(x + i + 512, W);
     return select(shift_right_logical(words, 8) >= bound, load(x + i) * scale, vf{});
   });
 }
