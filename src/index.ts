@@ -17,6 +17,7 @@ export {
   noGrad,
   scope,
 } from './ops/autograd.js'
+export { eq, ge, gt, le, lt, ne, where } from './ops/compare.js'
 export { to } from './ops/convert.js'
 export {
   arange,
@@ -39,17 +40,11 @@ export {
   clamp,
   cos,
   div,
-  eq,
   exp,
-  ge,
-  gt,
-  le,
   log,
-  lt,
   maximum,
   minimum,
   mul,
-  ne,
   neg,
   pow,
   reciprocal,
@@ -59,7 +54,6 @@ export {
   sqrt,
   square,
   sub,
-  where,
 } from './ops/elementwise.js'
 export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
 export { cumsum, gather, indexSelect, scatterAdd, type TopK, type TopKOptions, topk } from './ops/indexing.js'

@@ -1,6 +1,7 @@
 // The operations as methods of Tensor: one line each, beside its type.
 import { erf, expm1, log1p } from './ops/activations.js'
 import { type BackwardOptions, backward, registerHook, retainGrad } from './ops/autograd.js'
+import * as compare from './ops/compare.js'
 import { to } from './ops/convert.js'
 import * as elementwise from './ops/elementwise.js'
 import * as indexing from './ops/indexing.js'
@@ -108,7 +109,8 @@ declare module './tensor.js' {
 type Operation = (x: Tensor<never>, ...rest: never[]) => unknown
 
 const { neg, abs, sign, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, tanh, sigmoid, relu } = elementwise
-const { add, sub, mul, div, pow, maximum, minimum, clamp, eq, ne, lt, le, gt, ge } = elementwise
+const { add, sub, mul, div, pow, maximum, minimum, clamp } = elementwise
+const { eq, ne, lt, le, gt, ge } = compare
 const { sum, mean, prod, max, min, variance, std, norm, logsumexp, argmax, argmin } = reduce
 const { contiguous, clone, reshape, view, flatten, permute, transpose, squeeze, unsqueeze, expand, slice, narrow } =
   views
@@ -128,7 +130,7 @@ const operations = {
     x.requiresGrad = requiresGrad
     return x
   },
-  where: (x: Tensor, condition: Tensor<'bool'>, other: Tensor | number) => elementwise.where(condition, x, other),
+  where: (x: Tensor, condition: Tensor<'bool'>, other: Tensor | number) => compare.where(condition, x, other),
 }
 
 for (const [name, operation] of Object.entries(operations) as unknown as [string, Operation][]) {

@@ -5,6 +5,7 @@ import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
+import { gt, lt, where } from './compare.js'
 import {
   abs,
   add,
@@ -12,15 +13,12 @@ import {
   clamp,
   div,
   exp,
-  gt,
-  lt,
   mul,
   neg,
   scalarKernel,
   sigmoid,
   square,
   unaryOp,
-  where,
 } from './elementwise.js'
 
 /** exp(x) − 1, elementwise, without cancellation near 0. */

@@ -24,9 +24,10 @@ import {
   checkSameDType,
   checkTensor,
 } from './check.js'
+import { eq, ge, lt, where } from './compare.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
-import { type Arithmetic, eq, ge, lt, where } from './elementwise.js'
+import type { Arithmetic } from './elementwise.js'
 import { pad } from './rearrange.js'
 import { contiguous, narrow, reshape, transpose, unsqueeze } from './view.js'
 

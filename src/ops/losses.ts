@@ -6,9 +6,10 @@ import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber, checkTensor } from './check.js'
+import { eq, ne } from './compare.js'
 import { to } from './convert.js'
 import { tensor } from './create.js'
-import { add, div, eq, mul, ne, neg, square, sub } from './elementwise.js'
+import { add, div, mul, neg, square, sub } from './elementwise.js'
 import {
   checkClasses,
   checkPairOfTensors,

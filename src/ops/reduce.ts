@@ -14,9 +14,10 @@ import {
   type Tensor,
 } from '../tensor.js'
 import { checkDim, checkDims, checkFloat } from './check.js'
+import { eq, where } from './compare.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
-import { add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
+import { add, div, exp, log, mul, sqrt, square, sub } from './elementwise.js'
 import { contiguous, expand, permute, reshape } from './view.js'
 
 export interface ReduceOptions {
