@@ -17,7 +17,23 @@ export {
   noGrad,
   scope,
 } from './ops/autograd.js'
-export { eq, ge, gt, le, lt, ne, where } from './ops/compare.js'
+export { clamp } from './ops/clamp.js'
+export {
+  eq,
+  ge,
+  gt,
+  isfinite,
+  isinf,
+  isnan,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  ne,
+  where,
+} from './ops/compare.js'
 export { to } from './ops/convert.js'
 export {
   arange,
@@ -37,10 +53,11 @@ export {
 export {
   abs,
   add,
-  clamp,
+  ceil,
   cos,
   div,
   exp,
+  floor,
   log,
   maximum,
   minimum,
@@ -48,19 +65,21 @@ export {
   neg,
   pow,
   reciprocal,
+  round,
   rsqrt,
   sign,
   sin,
   sqrt,
   square,
   sub,
+  trunc,
 } from './ops/elementwise.js'
 export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
 export { cumsum, gather, indexSelect, scatterAdd, type TopK, type TopKOptions, topk } from './ops/indexing.js'
 export { matmul } from './ops/matmul.js'
 export { bernoulli, manualSeed, type RandomState, randomState, randperm, setRandomState } from './ops/random.js'
 export { chunk, flip, repeat, split, tile } from './ops/rearrange.js'
-export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
+export { all, any, argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
 export {
   clone,
   concat,

@@ -5,21 +5,9 @@ import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
+import { clamp } from './clamp.js'
 import { gt, lt, where } from './compare.js'
-import {
-  abs,
-  add,
-  binaryKernel,
-  clamp,
-  div,
-  exp,
-  mul,
-  neg,
-  scalarKernel,
-  sigmoid,
-  square,
-  unaryOp,
-} from './elementwise.js'
+import { abs, add, binaryKernel, div, exp, mul, neg, scalarKernel, sigmoid, square, unaryOp } from './elementwise.js'
 
 /** exp(x) − 1, elementwise, without cancellation near 0. */
 export const expm1 = unaryOp('expm1', 'y', (dy, _, y) => mul(dy, add(y, 1)))

@@ -18,7 +18,6 @@ import {
   checkArithmetic,
   checkDim,
   checkDTypeIs,
-  checkFloat,
   checkInteger,
   checkRank,
   checkSameDType,
@@ -238,8 +237,8 @@ export interface TopK<D extends DType> {
 }
 
 /** The k largest entries of x along dim and where they are, sorted; the first of equals first, NaN above all. */
-export function topk<D extends FloatDType>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
-  checkFloat('topk', 'x', x)
+export function topk<D extends Arithmetic>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
+  checkArithmetic('topk', 'x', x)
   const d = checkDim('topk', options.dim ?? -1, x.ndim)
   checkInteger('topk', 'k', k, 0, x.shape[d] as number)
   return runScope(
@@ -252,7 +251,7 @@ export function topk<D extends FloatDType>(x: Tensor<D>, k: number, options: Top
 }
 
 // Along the last dimension.
-function topIndices<D extends FloatDType>(x: Tensor<D>, k: number, largest: boolean): Tensor<'int32'> {
+function topIndices<D extends Arithmetic>(x: Tensor<D>, k: number, largest: boolean): Tensor<'int32'> {
   const runtime = sharedRuntime('topk', x)
   const n = x.shape.at(-1) as number
   const shape = resized(x.shape, x.ndim - 1, k)

@@ -21,7 +21,7 @@ interface GoldenCase {
   grads: Record<string, GoldenTensor>
 }
 
-const files = ['ops.json', 'norm.json', 'operators.json']
+const files = ['ops.json', 'norm.json', 'operators.json', 'features.json']
 const cases = files.flatMap((name) => readGolden<{ cases: GoldenCase[] }>(name).cases)
 const isTensor = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !== null && 'data' in v
 
