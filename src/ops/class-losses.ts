@@ -25,7 +25,7 @@ export interface NLLLossOptions<D extends FloatDType> {
 export function nllLoss<D extends FloatDType>(
   input: Tensor<D>,
   target: Tensor<'int32'>,
-  options: NLLLossOptions<D> = {},
+  options: NLLLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'nllLoss'
   const reduction = checkReduction(op, options.reduction)
@@ -77,7 +77,7 @@ export interface MultiMarginLossOptions<D extends FloatDType> extends HingeLossO
 export function multiMarginLoss<D extends FloatDType>(
   input: Tensor<D>,
   target: Tensor<'int32'>,
-  options: MultiMarginLossOptions<D> = {},
+  options: MultiMarginLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'multiMarginLoss'
   const reduction = checkReduction(op, options.reduction)

@@ -68,8 +68,8 @@ export interface Geometry {
  */
 export function conv2d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: Conv2dOptions<D> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
+  weight: Tensor<NoInfer<D>>,
+  options: Conv2dOptions<NoInfer<D>> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
   const op = 'conv2d'
   return onImages(op, x, '(N,C,H,W)', (images) => {
@@ -85,8 +85,8 @@ export function conv2d<D extends FloatDType>(
  */
 export function conv1d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: Conv1dOptions<D> = {},
+  weight: Tensor<NoInfer<D>>,
+  options: Conv1dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'conv1d'
   return onImages(op, x, '(N,C,L)', (images) => {

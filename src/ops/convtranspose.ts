@@ -30,8 +30,8 @@ const op = 'convTranspose2d'
  */
 export function convTranspose2d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: ConvTranspose2dOptions<D> = {},
+  weight: Tensor<NoInfer<D>>,
+  options: ConvTranspose2dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const bias = options.bias ?? null
   return onImages(op, x, '(N,C,H,W)', (images) => {

@@ -158,7 +158,7 @@ export function scatterAdd<D extends DType>(
   x: Tensor<D>,
   dim: number,
   index: Tensor<'int32'>,
-  source: Tensor<D>,
+  source: Tensor<NoInfer<D>>,
 ): Tensor<D> {
   const op = 'scatterAdd'
   checkTensor(op, 'x', x)

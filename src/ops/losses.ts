@@ -42,8 +42,8 @@ export interface CrossEntropyOptions<D extends FloatDType> {
  */
 export function crossEntropy<D extends FloatDType>(
   logits: Tensor<D>,
-  target: Tensor<'int32'> | Tensor<D>,
-  options: CrossEntropyOptions<D> = {},
+  target: Tensor<'int32'> | Tensor<NoInfer<D>>,
+  options: CrossEntropyOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'crossEntropy'
   const reduction = checkReduction(op, options.reduction)
@@ -148,7 +148,7 @@ function targets<D extends FloatDType>(
 /** (input − target)², reduced. */
 export function mseLoss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
+  target: Tensor<NoInfer<D>>,
   options: { reduction?: Reduction } = {},
 ): Tensor<D> {
   const reduction = checkReduction('mseLoss', options.reduction)

@@ -32,9 +32,9 @@ export interface BatchNormOptions<D extends FloatDType> {
  */
 export function batchNorm<D extends FloatDType>(
   x: Tensor<D>,
-  runningMean: Tensor<D> | null,
-  runningVar: Tensor<D> | null,
-  options: BatchNormOptions<D> = {},
+  runningMean: Tensor<NoInfer<D>> | null,
+  runningVar: Tensor<NoInfer<D>> | null,
+  options: BatchNormOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'batchNorm'
   checkFloat(op, 'x', x)
@@ -145,7 +145,7 @@ export interface AffineOptions<D extends FloatDType> {
 export function layerNorm<D extends FloatDType>(
   x: Tensor<D>,
   normalizedShape: number | readonly number[],
-  options: AffineOptions<D> = {},
+  options: AffineOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'layerNorm'
   checkFloat(op, 'x', x)
@@ -171,7 +171,7 @@ export function layerNorm<D extends FloatDType>(
 export function groupNorm<D extends FloatDType>(
   x: Tensor<D>,
   numGroups: number,
-  options: AffineOptions<D> = {},
+  options: AffineOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'groupNorm'
   checkFloat(op, 'x', x)
