@@ -140,6 +140,23 @@ test.each([
   both(fn, [leaf(x, 1), leaf(w, 2), leaf([w[0]], 3)])
 })
 
+test.each(made.filter(([, make]) => make(1).ndim > 0))('layerNorm %s', (_, make) => {
+  const x = make(3)
+  const shape = x.shape.slice(-1)
+  const fn = (t: F, weight: F, bias: F) => q.layerNorm(t, shape, { weight, bias, eps: 0.1 }).square()
+  both(fn, [x, leaf(shape, 4), leaf(shape, 5)])
+  both((t) => q.layerNorm(t, t.shape, { eps: 0.1 }).square(), [x])
+})
+
+test.each([
+  [[2, 4, 3], 2],
+  [[3, 6], 3],
+  [[1, 2, 2, 3], 1],
+] as const)('groupNorm %j in %j', (shape, groups) => {
+  const fn = (t: F, weight: F, bias: F) => q.groupNorm(t, groups, { weight, bias, eps: 0.1 }).square()
+  both(fn, [leaf(shape, 3), leaf([shape[1]], 4), leaf([shape[1]], 5)])
+})
+
 test('linear, crossEntropy and maxPool2d', () => {
   both((x, w, bias) => q.linear(x, w, { bias }).square(), [leaf([2, 3], 1), leaf([2, 3], 2), leaf([2], 3)])
   const target = tensor(Int32Array.of(2, 0, 1))
