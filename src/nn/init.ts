@@ -7,6 +7,7 @@ import { checkNumber, checkRank } from '../ops/check.js'
 import { clamp } from '../ops/clamp.js'
 import { empty, eye } from '../ops/create.js'
 import { add, mul } from '../ops/elementwise.js'
+import { fill_ } from '../ops/inplace.js'
 import { draw } from '../ops/random.js'
 import { reshape, transpose } from '../ops/view.js'
 import { formatShape, type Tensor } from '../tensor.js'
@@ -28,11 +29,7 @@ export function normal_(t: Tensor, mean = 0, std = 1): Tensor {
 }
 
 /** Fills t with one value. */
-export function constant_(t: Tensor, value: number): Tensor {
-  opcodes.fill(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, value })
-  t.storage.version++
-  return t
-}
+export const constant_ = (t: Tensor, value: number): Tensor => noGrad(() => fill_(t, value))
 
 /** Inputs and outputs of one element of a weight (O,I,…): its size per output, and per input. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
