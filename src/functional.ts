@@ -17,7 +17,13 @@ export {
   softplus,
   softsign,
 } from './ops/activations.js'
-export { type AdaptiveSize, adaptiveAvgPool2d, adaptiveMaxPool2d } from './ops/adaptivepool.js'
+export {
+  type AdaptiveSize,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+} from './ops/adaptivepool.js'
 export {
   type HingeLossOptions,
   hingeLoss,

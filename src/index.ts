@@ -17,6 +17,23 @@ export {
   scope,
 } from './ops/autograd.js'
 export { checkpoint } from './ops/checkpoint.js'
+export { clamp } from './ops/clamp.js'
+export {
+  eq,
+  ge,
+  gt,
+  isfinite,
+  isinf,
+  isnan,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  ne,
+  where,
+} from './ops/compare.js'
 export { to } from './ops/convert.js'
 export {
   arange,
@@ -36,37 +53,33 @@ export {
 export {
   abs,
   add,
-  clamp,
+  ceil,
   cos,
   div,
-  eq,
   exp,
-  ge,
-  gt,
-  le,
+  floor,
   log,
-  lt,
   maximum,
   minimum,
   mul,
-  ne,
   neg,
   pow,
   reciprocal,
+  round,
   rsqrt,
   sign,
   sin,
   sqrt,
   square,
   sub,
-  where,
+  trunc,
 } from './ops/elementwise.js'
 export { type GradCheckOptions, gradCheck, gradGradCheck, numericGradient } from './ops/gradcheck.js'
 export { cumsum, gather, indexSelect, scatterAdd, type TopK, type TopKOptions, topk } from './ops/indexing.js'
 export { matmul } from './ops/matmul.js'
 export { bernoulli, manualSeed, type RandomState, randomState, randperm, setRandomState } from './ops/random.js'
 export { chunk, flip, repeat, split, tile } from './ops/rearrange.js'
-export { argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
+export { all, any, argmax, argmin, logsumexp, max, mean, min, norm, prod, std, sum, variance } from './ops/reduce.js'
 export {
   clone,
   concat,

@@ -48,7 +48,7 @@ test('TypeScript: index → train → nn, optim, data, io → ops → tensor →
 test('C++: napi → abi → engine → arena, pool, dispatch → kernels → simd', () => {
   const order = [
     /^native\/napi/,
-    /^native\/engine/,
+    /^native\/(engine|command)/,
     /^native\/abi/,
     /^native\/(arena|pool|dispatch)/,
     /^native\/kernels\//,

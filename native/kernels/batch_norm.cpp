@@ -1,33 +1,9 @@
 // Batch normalisation over the rows of x (rows,c). Sums of a span of rows are kept in float, those of spans in double;
 // how rows are cut depends on their number alone.
-#include "strided.h"
+#include "rows.h"
 
 namespace quern::QUERN_ISA {
 namespace {
-
-constexpr i64 span = 128;       // rows
-constexpr i64 strip = 4 * W;    // columns of one task
-constexpr i64 most_parts = 64;  // of the rows
-
-// How the rows are cut into parts.
-struct Cut {
-  i64 rows, parts;  // rows of one part
-};
-Cut cut(i64 rows) {
-  const i64 part = round_up(max(span, ceil_div(rows, most_parts)), span);
-  return {part, ceil_div(rows, part)};
-}
-// f(part, column, width, begin, end) over rows [begin, end) of each part and vectors of columns
-template <class F>
-void for_parts(Context& context, i64 rows, i64 c, const F& f) {
-  const Cut parts = cut(rows);
-  const i64 strips = ceil_div(c, strip);
-  parallel_if(context, rows * c, parts.parts * strips, [&](i64 task, int) {
-    const i64 part = task / strips, first = task % strips * strip;
-    for (i64 column = first; column < min(c, first + strip); column += W)
-      f(part, column, min<i64>(W, c - column), part * parts.rows, min(rows, (part + 1) * parts.rows));
-  });
-}
 
 // Count, mean and Σ (x - mean)² of what has been seen, joined by Chan, Golub and LeVeque's rule.
 struct Moments {
@@ -109,33 +85,14 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
 void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& context) {
   const i64 parts = cut(p.rows).parts, c = p.c;
   const i64 padded = round_up(c, W);
-  double* sums = scratch<double>(context, 2 * parts * c + 1);  // (parts,c,2): Σ dy and Σ dy · (x - mean)
-  float* factors = scratch<float>(context, 3 * padded + 1);    // dx = a · dy + b · (x - mean) + d
+  Sums* sums = scratch<Sums>(context, parts * c + 1);        // z = x - mean
+  float* factors = scratch<float>(context, 3 * padded + 1);  // dx = a · dy + b · (x - mean) + d
   if (!sums || !factors) return;
-  for_parts(context, p.rows, c, [&](i64 part, i64 column, i64 width, i64 begin, i64 end) {
-    double* out = sums + (part * c + column) * 2;
-    for (i64 i = 0; i < 2 * width; i++) out[i] = 0;
-    const vf mean = load(p.mean + column);
-    for (i64 row = begin; row < end; row += span) {
-      vf sum{}, product{};
-      for (i64 r = row; r < min(end, row + span); r++) {
-        const vf dy = load(p.dy + r * c + column);
-        sum += dy;
-        product += dy * (load(p.x + r * c + column) - mean);
-      }
-      for (i64 i = 0; i < width; i++) {
-        out[2 * i] += sum[i];
-        out[2 * i + 1] += product[i];
-      }
-    }
-  });
+  column_sums(context, p.rows, c, p.dy, sums,
+              [&](i64 row, i64 column) { return load(p.x + row * c + column) - load(p.mean + column); });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
-    double sum = 0, product = 0;
-    for (i64 part = 0; part < parts; part++) {
-      sum += sums[(part * c + i) * 2];
-      product += sums[(part * c + i) * 2 + 1];
-    }
+    const auto [sum, product] = total(sums, parts, c, i);
     const double rstd = p.rstd[i], scale = rstd * (p.weight ? p.weight[i] : 1);
     if (p.dbias) p.dbias[i] = static_cast<float>(sum);
     if (p.dweight) p.dweight[i] = static_cast<float>(product * rstd);

@@ -57,6 +57,14 @@ QUERN_INLINE vf unary_value(vf x) {
       return x * hardsigmoid(x);
     case Unary::hardsigmoid:
       return hardsigmoid(x);
+    case Unary::floor:
+      return floor(x);
+    case Unary::ceil:
+      return -floor(-x);
+    case Unary::round:
+      return round_even(x);
+    case Unary::trunc:
+      return copy_sign(floor(abs(x)), x);
   }
 }
 

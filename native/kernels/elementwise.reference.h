@@ -70,6 +70,14 @@ T unary_value(Unary kind, T x) {
       return x * unary_value(Unary::hardsigmoid, x);
     case Unary::hardsigmoid:
       return x <= -3 ? T(0) : x >= 3 ? T(1) : (x + 3) / 6;
+    case Unary::floor:
+      return std::floor(x);
+    case Unary::ceil:
+      return std::ceil(x);
+    case Unary::round:
+      return std::nearbyint(x);
+    case Unary::trunc:
+      return std::trunc(x);
   }
   return x;
 }

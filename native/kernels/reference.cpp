@@ -9,6 +9,7 @@
 #include "elementwise.reference.h"
 #include "gemm.reference.h"
 #include "index.reference.h"
+#include "layer_norm.reference.h"
 #include "layout.reference.h"
 #include "optim.reference.h"
 #include "pool.reference.h"

@@ -1,43 +1,8 @@
 // Softmax and cross-entropy over rows, each row in cache for all its passes. x (rows,columns)
-#include "../simd/math.h"
-#include "strided.h"
+#include "rows.h"
 
 namespace quern::QUERN_ISA {
 namespace {
-
-// f(row) for every row, some 16K elements to a task
-template <class F>
-void for_matrix_rows(Context& context, i64 rows, i64 columns, const F& f) {
-  const i64 block = max<i64>(1, chunk / max<i64>(1, columns));
-  parallel_if(context, rows * columns, ceil_div(rows, block), [&](i64 task, int) {
-    for (i64 r = task * block; r < min(rows, (task + 1) * block); r++) f(r);
-  });
-}
-
-// whole(c) for every whole vector of a row, then tail(c, n) for what is left of it
-template <class F, class Tail>
-QUERN_INLINE void for_columns(i64 columns, const F& whole, const Tail& tail) {
-  i64 c = 0;
-  for (; c + W <= columns; c += W) whole(c);
-  if (c < columns) tail(c, static_cast<int>(columns - c));
-}
-
-// Σ value(c) over the columns
-template <class F>
-QUERN_INLINE float sum_columns(i64 columns, const F& value) {
-  vf total{};
-  for_columns(
-      columns, [&](i64 c) { total += value(c); },
-      [&](i64 c, int n) { total += select(lanes_below(n), value(c), vf{}); });
-  return sum_lanes(total);
-}
-
-// out[c] = value(c)
-template <class F>
-QUERN_INLINE void map_columns(float* out, i64 columns, const F& value) {
-  for_columns(
-      columns, [&](i64 c) { store(out + c, value(c)); }, [&](i64 c, int n) { store_first(out + c, value(c), n); });
-}
 
 QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be missed: it surfaces in the sum
   vf best = set1(-infinity);

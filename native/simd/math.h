@@ -101,6 +101,16 @@ constexpr float infinity = __builtin_inff();
 QUERN_INLINE vf abs(vf x) { return as_float(as_int(x) & 0x7fffffff); }
 QUERN_INLINE vf copy_sign(vf x, vf sign) { return as_float(as_int(x) | (as_int(sign) & INT32_MIN)); }
 
+// The nearest whole number, of two the even one: from 2^23 on every float is whole, so adding it rounds.
+QUERN_INLINE vf round_even(vf x) {
+  const vf size = abs(x), big = set1(0x1p23f);
+  return select(size < big, copy_sign((size + big) - big, x), x);
+}
+QUERN_INLINE vf floor(vf x) {
+  const vf near = round_even(x);
+  return select(near > x, near - 1.f, near);
+}
+
 // v · 2^n in two steps, so that 2^n may leave the normal range where the result does not.
 QUERN_INLINE vf scale_by_power_of_2(vf v, vi n) {
   const vi half = n >> 1;

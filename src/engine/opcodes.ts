@@ -39,6 +39,8 @@ export const opcodeNames: readonly string[] = [
   'batch_norm_stats',
   'batch_norm',
   'batch_norm_backward',
+  'layer_norm',
+  'layer_norm_backward',
   'softmax',
   'softmax_backward',
   'cross_entropy',
@@ -80,6 +82,10 @@ export const Unary = {
   geluTanh: 21,
   hardswish: 22,
   hardsigmoid: 23,
+  floor: 24,
+  ceil: 25,
+  round: 26,
+  trunc: 27,
 } as const
 
 export const Binary = {
@@ -1021,6 +1027,60 @@ export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBa
   w.end()
 }
 
+export interface LayerNormArgs {
+  y: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  x: Operand | null
+  weight: Operand | null
+  bias: Operand | null
+  rows: number
+  columns: number
+  eps: number
+}
+
+export function layerNorm(w: CommandWriter, dtype: DType, a: LayerNormArgs): void {
+  w.begin(36, dtype)
+  w.operand(a.y)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.x)
+  w.operand(a.weight)
+  w.operand(a.bias)
+  w.i32(a.rows)
+  w.i32(a.columns)
+  w.f64(a.eps)
+  w.end()
+}
+
+export interface LayerNormBackwardArgs {
+  dx: Operand | null
+  dweight: Operand | null
+  dbias: Operand | null
+  dy: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  rows: number
+  columns: number
+}
+
+export function layerNormBackward(w: CommandWriter, dtype: DType, a: LayerNormBackwardArgs): void {
+  w.begin(37, dtype)
+  w.operand(a.dx)
+  w.operand(a.dweight)
+  w.operand(a.dbias)
+  w.operand(a.dy)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.i32(a.rows)
+  w.i32(a.columns)
+  w.end()
+}
+
 export interface SoftmaxArgs {
   out: Operand | null
   x: Operand | null
@@ -1030,7 +1090,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(36, dtype)
+  w.begin(38, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -1049,7 +1109,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(37, dtype)
+  w.begin(39, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -1074,7 +1134,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(38, dtype)
+  w.begin(40, dtype)
   w.operand(a.loss)
   w.operand(a.lse)
   w.operand(a.denominator)
@@ -1105,7 +1165,7 @@ export interface CrossEntropyBackwardArgs {
 }
 
 export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(39, dtype)
+  w.begin(41, dtype)
   w.operand(a.dx)
   w.operand(a.dloss)
   w.operand(a.lse)
@@ -1133,7 +1193,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(40, dtype)
+  w.begin(42, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -1157,7 +1217,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(41, dtype)
+  w.begin(43, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -1181,7 +1241,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(42, dtype)
+  w.begin(44, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -1207,7 +1267,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(43, dtype)
+  w.begin(45, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -1238,7 +1298,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(44, dtype)
+  w.begin(46, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)
@@ -1266,7 +1326,7 @@ export interface AdagradArgs {
 }
 
 export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
-  w.begin(45, dtype)
+  w.begin(47, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.eps)
@@ -1289,7 +1349,7 @@ export interface AdadeltaArgs {
 }
 
 export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
-  w.begin(46, dtype)
+  w.begin(48, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.rho)
@@ -1315,7 +1375,7 @@ export interface RmspropArgs {
 }
 
 export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
-  w.begin(47, dtype)
+  w.begin(49, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.alpha)
@@ -1338,7 +1398,7 @@ export interface ClipNormArgs {
 }
 
 export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
-  w.begin(48, dtype)
+  w.begin(50, dtype)
   w.operand(a.norm)
   w.operands(a.tensors)
   w.f64(a.maxNorm)
@@ -1354,7 +1414,7 @@ export interface ClipValueArgs {
 }
 
 export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
-  w.begin(49, dtype)
+  w.begin(51, dtype)
   w.operands(a.tensors)
   w.f64(a.value)
   w.list(a.sizes)

@@ -1,9 +1,10 @@
 import { ArgumentError } from '../errors.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { Conv2d } from './conv.js'
-import { MaxPool2d, ReLU } from './layers.js'
+import { ReLU } from './layers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
+import { MaxPool2d } from './pool.js'
 
 /** Modules in a row, each given what the one before returned; their names are '0', '1', … */
 export class Sequential extends Module {
@@ -38,17 +39,20 @@ export class Sequential extends Module {
   // touches the pooled values only: max(0, ·) and the maximum commute.
   private step(i: number, x: Tensor): [Tensor, number] {
     const [module, next, after] = [this[i] as Module, this[i + 1], this[i + 2]]
-    const pooled = module instanceof ReLU && next instanceof MaxPool2d
-    if (pooled) return [next.forwardRelu(x), 2]
+    if (module instanceof ReLU && poolsAlone(next)) return [next.forwardRelu(x), 2]
     if (next instanceof ReLU) {
-      if (module instanceof MaxPool2d) return [module.forwardRelu(x), 2]
-      if (module instanceof Linear || (module instanceof Conv2d && !(after instanceof MaxPool2d))) {
+      if (poolsAlone(module)) return [module.forwardRelu(x), 2]
+      if (module instanceof Linear || (module instanceof Conv2d && !poolsAlone(after))) {
         return [module.forwardRelu(x), 2]
       }
     }
     return [module.forward(x as AnyTensor) as Tensor, 1]
   }
 }
+
+// The positions of maxima that a ReLU hides are not computed.
+const poolsAlone = (module: Module | undefined): module is MaxPool2d =>
+  module instanceof MaxPool2d && !module.options.returnIndices
 
 /** A list of modules that are found as children by their index; it has no forward of its own. */
 export class ModuleList extends Module {

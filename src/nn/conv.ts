@@ -1,26 +1,32 @@
 import { ArgumentError } from '../errors.js'
 import { checkInteger, checkPair } from '../ops/check.js'
-import { checkPadding, conv1d, conv2d, type PaddingMode, type Pair } from '../ops/conv.js'
+import { checkPadding, conv1d, conv2d, type NamedPadding, type Pair } from '../ops/conv.js'
 import { convTranspose2d } from '../ops/convtranspose.js'
 import { empty } from '../ops/create.js'
+import { pad } from '../ops/rearrange.js'
 import type { Tensor } from '../tensor.js'
 import { fans, kaimingUniform_, uniform_ } from './init.js'
 import { Module, parameter } from './module.js'
 
+/** What lies around the input: zeros, or as pad's mode of the same name fills it. */
+export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
+
 export interface Conv1dLayerOptions {
   stride?: number
-  padding?: number | PaddingMode
+  padding?: number | NamedPadding
   dilation?: number
   groups?: number
   bias?: boolean
+  paddingMode?: PaddingMode
 }
 
 export interface Conv2dLayerOptions {
   stride?: Pair
-  padding?: Pair | PaddingMode
+  padding?: Pair | NamedPadding
   dilation?: Pair
   groups?: number
   bias?: boolean
+  paddingMode?: PaddingMode
 }
 
 export interface ConvTranspose2dLayerOptions {
@@ -51,14 +57,43 @@ function initialBias(weight: Tensor, channels: number, wanted = true): Tensor | 
   return wanted ? parameter(uniform_(empty([channels]), -bound, bound)) : null
 }
 
+function checkPaddingMode(name: string, mode: PaddingMode = 'zeros'): PaddingMode {
+  if (['zeros', 'reflect', 'replicate', 'circular'].includes(mode)) return mode
+  throw new ArgumentError(
+    `${name}: expected paddingMode 'zeros', 'reflect', 'replicate' or 'circular', got ${JSON.stringify(mode)}`,
+  )
+}
+
+interface Padded {
+  readonly weight: Tensor
+  readonly padding: number | readonly number[] | NamedPadding
+  readonly dilation: number | readonly number[]
+  readonly paddingMode: PaddingMode
+}
+
+// x with what the layer's paddingMode puts around it; the convolution itself then pads nothing.
+function padded(x: Tensor, { weight, padding, dilation, paddingMode }: Padded): Tensor {
+  const pads = weight.shape.slice(2).flatMap((kernel, i) => {
+    const of = (value: number | readonly number[]) => (typeof value === 'number' ? value : (value[i] as number))
+    if (padding === 'valid') return [0, 0]
+    if (padding !== 'same') return [of(padding), of(padding)]
+    const total = of(dilation) * (kernel - 1)
+    return [total >> 1, total - (total >> 1)]
+  })
+  // pad begins with the last dimension.
+  const pairs = pads.length === 4 ? [pads[2], pads[3], pads[0], pads[1]] : pads
+  return pad(x, pairs as number[], { mode: paddingMode as 'reflect' })
+}
+
 /** conv1d with weight (out,in/groups,k) and bias (out) that start as in PyTorch: U(±1/√(in/groups · k)). */
 export class Conv1d extends Module {
   readonly weight: Tensor
   readonly bias: Tensor | null
   readonly stride: number
-  readonly padding: number | PaddingMode
+  readonly padding: number | NamedPadding
   readonly dilation: number
   readonly groups: number
+  readonly paddingMode: PaddingMode
 
   constructor(
     readonly inChannels: number,
@@ -68,6 +103,7 @@ export class Conv1d extends Module {
   ) {
     super()
     const { padding = 0 } = options
+    this.paddingMode = checkPaddingMode('Conv1d', options.paddingMode)
     this.groups = checkChannels('Conv1d', inChannels, outChannels, options.groups)
     this.stride = checkInteger('Conv1d', 'stride', options.stride ?? 1, 1)
     checkPadding('Conv1d', padding, this.stride)
@@ -79,7 +115,9 @@ export class Conv1d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return conv1d(x, this.weight, this)
+    if (this.paddingMode === 'zeros') return conv1d(x, this.weight, this)
+    const { bias, stride, dilation, groups } = this
+    return conv1d(padded(x, this), this.weight, { bias, stride, dilation, groups })
   }
 }
 
@@ -88,9 +126,10 @@ export class Conv2d extends Module {
   readonly weight: Tensor
   readonly bias: Tensor | null
   readonly stride: [number, number]
-  readonly padding: [number, number] | PaddingMode
+  readonly padding: [number, number] | NamedPadding
   readonly dilation: [number, number]
   readonly groups: number
+  readonly paddingMode: PaddingMode
 
   constructor(
     readonly inChannels: number,
@@ -100,6 +139,7 @@ export class Conv2d extends Module {
   ) {
     super()
     const { padding = 0 } = options
+    this.paddingMode = checkPaddingMode('Conv2d', options.paddingMode)
     const kernel = checkPair('Conv2d', 'kernelSize', kernelSize, 1)
     this.groups = checkChannels('Conv2d', inChannels, outChannels, options.groups)
     this.stride = checkPair('Conv2d', 'stride', options.stride ?? 1, 1)
@@ -111,13 +151,19 @@ export class Conv2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this)
+    return this.convolve(x, false)
   }
 
   /** @internal With the ReLU that follows in the same pass. */
   forwardRelu(x: Tensor): Tensor {
+    return this.call(() => this.convolve(x, true))
+  }
+
+  private convolve(x: Tensor, relu: boolean): Tensor {
     const { bias, stride, padding, dilation, groups } = this
-    return this.call(() => conv2d(x, this.weight, { bias, stride, padding, dilation, groups, relu: true }))
+    const options = { bias, stride, dilation, groups, relu }
+    if (this.paddingMode === 'zeros') return conv2d(x, this.weight, { ...options, padding })
+    return conv2d(padded(x, this), this.weight, options)
   }
 }
 

@@ -23,6 +23,7 @@ export {
   type Conv2dLayerOptions,
   ConvTranspose2d,
   type ConvTranspose2dLayerOptions,
+  type PaddingMode,
 } from './conv.js'
 export { Embedding, type EmbeddingLayerOptions } from './embedding.js'
 export * as init from './init.js'
@@ -32,7 +33,6 @@ export {
   Flatten,
   Identity,
   LogSoftmax,
-  MaxPool2d,
   ReLU,
   Sigmoid,
   Softmax,
@@ -60,4 +60,13 @@ export {
   LayerNorm,
   LocalResponseNorm,
 } from './norm.js'
-export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, MaxPool1d } from './pool.js'
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AvgPool1d,
+  AvgPool2d,
+  MaxPool1d,
+  MaxPool2d,
+} from './pool.js'

@@ -1,16 +1,18 @@
 // Initialisers, in place, as in torch.nn.init.
-import { coalesce } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { ArgumentError } from '../errors.js'
 import { noGrad } from '../ops/autograd.js'
 import { checkNumber, checkRank } from '../ops/check.js'
+import { clamp } from '../ops/clamp.js'
 import { empty, eye } from '../ops/create.js'
-import { add, clamp, mul } from '../ops/elementwise.js'
+import { add, mul } from '../ops/elementwise.js'
+import { fill_ } from '../ops/inplace.js'
 import { draw } from '../ops/random.js'
 import { reshape, transpose } from '../ops/view.js'
 import { formatShape, type Tensor } from '../tensor.js'
 import { erf, inverseErf, orthonormalRows } from './init-math.js'
+import { assign } from './module.js'
 
 /** Fills t with numbers from U(low, high). */
 export function uniform_(t: Tensor, low = 0, high = 1): Tensor {
@@ -27,11 +29,7 @@ export function normal_(t: Tensor, mean = 0, std = 1): Tensor {
 }
 
 /** Fills t with one value. */
-export function constant_(t: Tensor, value: number): Tensor {
-  opcodes.fill(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, value })
-  t.storage.version++
-  return t
-}
+export const constant_ = (t: Tensor, value: number): Tensor => noGrad(() => fill_(t, value))
 
 /** Inputs and outputs of one element of a weight (O,I,…): its size per output, and per input. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
@@ -167,12 +165,7 @@ export function orthogonal_(weight: Tensor, options: { gain?: number } = {}): Te
 // t takes over what fn makes.
 function fill(t: Tensor, fn: () => Tensor): Tensor {
   const made = noGrad(() => local(fn))
-  opcodes.copy(t.storage.runtime.encode(), t.dtype, {
-    out: t,
-    x: made,
-    ...coalesce(t.shape, [t.strides, made.strides]),
-  })
+  assign(t, made)
   made.dispose()
-  t.storage.version++
   return t
 }

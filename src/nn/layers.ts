@@ -1,8 +1,6 @@
 // Layers without parameters.
-import { checkNumber, checkPair } from '../ops/check.js'
-import type { Pair } from '../ops/conv.js'
+import { checkNumber } from '../ops/check.js'
 import { relu, sigmoid, tanh } from '../ops/elementwise.js'
-import { type MaxPool2dOptions, maxPool2d } from '../ops/pool.js'
 import { dropout, dropout2d } from '../ops/random.js'
 import { logSoftmax, softmax } from '../ops/softmax.js'
 import { flatten } from '../ops/view.js'
@@ -70,26 +68,6 @@ export class LogSoftmax extends Module {
 
   forward(x: Tensor): Tensor {
     return logSoftmax(x, { dim: this.dim })
-  }
-}
-
-/** The largest value of each window of x (N,C,H,W). */
-export class MaxPool2d extends Module {
-  constructor(
-    readonly kernelSize: Pair,
-    readonly options: MaxPool2dOptions = {},
-  ) {
-    super()
-    checkPair('MaxPool2d', 'kernelSize', kernelSize, 1)
-  }
-
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, this.options)
-  }
-
-  /** @internal With the ReLU before or after it in the same pass: both orders give the same. */
-  forwardRelu(x: Tensor): Tensor {
-    return this.call(() => maxPool2d(x, this.kernelSize, { ...this.options, relu: true }))
   }
 }
 

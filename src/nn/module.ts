@@ -1,10 +1,8 @@
-import { coalesce } from '../engine/layout.js'
-import * as opcodes from '../engine/opcodes.js'
 import { runScope, tensorsIn } from '../engine/scope.js'
 import { ArgumentError, FormatError, ShapeError, StateError } from '../errors.js'
 import { keep, noGrad, scope } from '../ops/autograd.js'
-import { to } from '../ops/convert.js'
 import { zeros } from '../ops/create.js'
+import { copy_ } from '../ops/inplace.js'
 import { type AnyTensor, type FloatDType, formatShape, Tensor } from '../tensor.js'
 
 export type StateDict = Record<string, AnyTensor>
@@ -221,14 +219,7 @@ function checkEqualShape(name: string, own: AnyTensor, given: AnyTensor): void {
   )
 }
 
-/** Writes the values of `source` into the memory of `target`. */
+/** Writes the values of `source` into the memory of `target`, off the tape. */
 export function assign(target: AnyTensor, source: AnyTensor): void {
-  noGrad(() =>
-    scope(() => {
-      const x = to(source, target.dtype)
-      const nest = coalesce(target.shape, [target.strides, x.strides])
-      opcodes.copy(target.storage.runtime.encode(), target.dtype, { out: target, x, ...nest })
-      target.storage.version++
-    }),
-  )
+  noGrad(() => copy_(target, source))
 }

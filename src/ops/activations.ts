@@ -5,17 +5,15 @@ import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { checkFloat, checkNumber } from './check.js'
+import { clamp } from './clamp.js'
+import { gt, le, lt, where } from './compare.js'
 import { to } from './convert.js'
 import {
   abs,
   add,
   binaryKernel,
-  clamp,
   div,
   exp,
-  gt,
-  le,
-  lt,
   mul,
   neg,
   scalarKernel,
@@ -23,7 +21,6 @@ import {
   square,
   sub,
   unaryOp,
-  where,
 } from './elementwise.js'
 
 /** exp(x) − 1, elementwise, without cancellation near 0. */

@@ -3,7 +3,8 @@ import * as opcodes from '../engine/opcodes.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkPair, checkRank } from './check.js'
+import { checkInteger, checkPair } from './check.js'
+import { onImages, type Pooled } from './images.js'
 import { average, readPlanes } from './pool.js'
 import { channelsLast } from './view.js'
 
@@ -19,24 +20,38 @@ export function checkAdaptiveSize(op: string, outputSize: AdaptiveSize): [number
 }
 
 function geometry(op: string, x: FloatTensor, outputSize: AdaptiveSize) {
-  checkFloat(op, 'x', x)
-  checkRank(op, 'x', x, 4, '(N,C,H,W)')
   const [n, c, ih, iw] = x.shape as [number, number, number, number]
   const [oh, ow] = checkAdaptiveSize(op, outputSize)
   if (ih < 1 || iw < 1) throw new ShapeError(`${op}: expected an image of at least 1×1, got ${formatShape(x.shape)}`)
   return { n, c, ih, iw, oh: oh ?? ih, ow: ow ?? iw }
 }
 
-/** The means of x (N,C,H,W) over windows [⌊i·H/oH⌋, ⌈(i+1)·H/oH⌉) that give the output this size. */
+// Of a line: that of an image one pixel high.
+const lineSize = (op: string, outputSize: number) => [1, checkInteger(op, 'outputSize', outputSize, 1)] as const
+
+/**
+ * The means of x (N,C,H,W) or (C,H,W) over windows [⌊i·H/oH⌋, ⌈(i+1)·H/oH⌉) that give the output this size; 1 is global
+ * pooling.
+ */
 export function adaptiveAvgPool2d<D extends FloatDType>(x: Tensor<D>, outputSize: AdaptiveSize): Tensor<D> {
   const op = 'adaptiveAvgPool2d'
+  return onImages(op, x, '(N,C,H,W)', (images) => means(op, images, outputSize))
+}
+
+/** As adaptiveAvgPool2d of x (N,C,L) or (C,L). */
+export function adaptiveAvgPool1d<D extends FloatDType>(x: Tensor<D>, outputSize: number): Tensor<D> {
+  const op = 'adaptiveAvgPool1d'
+  return onImages(op, x, '(N,C,L)', (images) => means(op, images, lineSize(op, outputSize)))
+}
+
+function means<D extends FloatDType>(op: string, x: Tensor<D>, outputSize: AdaptiveSize): Tensor<D> {
   const windows = { kh: 1, kw: 1, strideH: 1, strideW: 1, padH: 0, padW: 0, includePad: 0, divisor: 0, adaptive: 1 }
   return average(op, x, { ...geometry(op, x, outputSize), ...windows })
 }
 
 /**
- * The largest values of x (N,C,H,W) over the windows of adaptiveAvgPool2d; with returnIndices also the position of each in its
- * plane of H·W, int32.
+ * The largest values of x (N,C,H,W) or (C,H,W) over the windows of adaptiveAvgPool2d; with returnIndices also the position of
+ * each in its plane of H·W, int32.
  */
 export function adaptiveMaxPool2d<D extends FloatDType>(
   x: Tensor<D>,
@@ -52,8 +67,38 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
   options: { returnIndices?: boolean } = {},
-): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
+): Pooled<D> {
   const op = 'adaptiveMaxPool2d'
+  return onImages(op, x, '(N,C,H,W)', (images) => largest(op, images, outputSize, options.returnIndices ?? false))
+}
+
+/** As adaptiveMaxPool2d of x (N,C,L) or (C,L), indices being positions in L. */
+export function adaptiveMaxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  outputSize: number,
+  options: { returnIndices: true },
+): [Tensor<D>, Tensor<'int32'>]
+export function adaptiveMaxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  outputSize: number,
+  options?: { returnIndices?: false },
+): Tensor<D>
+export function adaptiveMaxPool1d<D extends FloatDType>(
+  x: Tensor<D>,
+  outputSize: number,
+  options: { returnIndices?: boolean } = {},
+): Pooled<D> {
+  const op = 'adaptiveMaxPool1d'
+  const size = lineSize(op, outputSize)
+  return onImages(op, x, '(N,C,L)', (images) => largest(op, images, size, options.returnIndices ?? false))
+}
+
+function largest<D extends FloatDType>(
+  op: string,
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  returnIndices: boolean,
+): Pooled<D> {
   const g = geometry(op, x, outputSize)
   const image = channelsLast(x)
   const runtime = sharedRuntime(op, image)
@@ -70,7 +115,7 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
     return [record(op, dx, [dy], [index], (ddx, [index]) => [readPlanes(ddx, index)])]
   })
   if ((image as unknown) !== x) image.dispose()
-  if (options.returnIndices) return [y, index]
+  if (returnIndices) return [y, index]
   index.dispose()
   return y
 }

@@ -51,7 +51,7 @@ export function keep<T extends AnyTensor>(tensor: T): T {
 }
 
 /** Adds the gradient of output with respect to every leaf that requires one to the leaf's grad. */
-export function backward<D extends FloatDType>(output: Tensor<D>, options: BackwardOptions<D> = {}): void {
+export function backward<D extends FloatDType>(output: Tensor<D>, options: BackwardOptions<NoInfer<D>> = {}): void {
   propagate('backward', output, options, (node, dy) => {
     if (node.leaf) accumulate(node.leaf, dy, options.createGraph ?? false)
     else if (node.retained) node.retained.grad = own(dy, options.createGraph ?? false)
@@ -64,18 +64,18 @@ export function backward<D extends FloatDType>(output: Tensor<D>, options: Backw
  */
 export function grad<D extends FloatDType>(
   output: Tensor<D>,
-  inputs: readonly Tensor<D>[],
-  options: BackwardOptions<D> & { allowUnused: true },
+  inputs: readonly Tensor<NoInfer<D>>[],
+  options: BackwardOptions<NoInfer<D>> & { allowUnused: true },
 ): (Tensor<D> | null)[]
 export function grad<D extends FloatDType>(
   output: Tensor<D>,
-  inputs: readonly Tensor<D>[],
-  options?: BackwardOptions<D>,
+  inputs: readonly Tensor<NoInfer<D>>[],
+  options?: BackwardOptions<NoInfer<D>>,
 ): Tensor<D>[]
 export function grad<D extends FloatDType>(
   output: Tensor<D>,
-  inputs: readonly Tensor<D>[],
-  options: BackwardOptions<D> & { allowUnused?: boolean } = {},
+  inputs: readonly Tensor<NoInfer<D>>[],
+  options: BackwardOptions<NoInfer<D>> & { allowUnused?: boolean } = {},
 ): (Tensor<D> | null)[] {
   const found = new Map<TapeNode, Tensor<D>>()
   const nodes = inputs.map((t) => nodeOf(t))
@@ -102,7 +102,7 @@ function own(dy: AnyTensor, createGraph: boolean): AnyTensor {
 /** Calls hook with the gradient that arrives at t in each backward; what it returns takes the gradient's place. Returns what removes it. */
 export function registerHook<D extends FloatDType>(
   t: Tensor<D>,
-  hook: (gradient: Tensor<D>) => Tensor<D> | undefined,
+  hook: (gradient: Tensor<NoInfer<D>>) => Tensor<NoInfer<D>> | undefined,
 ): () => void {
   const node = nodeOf(t)
   if (!node) throw new StateError(`registerHook: expected a tensor that requires a gradient, got ${t}`)

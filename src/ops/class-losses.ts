@@ -3,9 +3,10 @@ import { local } from '../engine/scope.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type DType, type FloatDType, formatShape, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber } from './check.js'
+import { eq, where } from './compare.js'
 import { to } from './convert.js'
 import { zerosLike } from './create.js'
-import { add, div, eq, mul, neg, relu, square, sub, where } from './elementwise.js'
+import { add, div, mul, neg, relu, square, sub } from './elementwise.js'
 import { gather, indexSelect, oneHot } from './indexing.js'
 import { checkClasses, checkReduction, checkWeight, type Reduction, reduced } from './loss-checks.js'
 import { sum } from './reduce.js'
@@ -24,7 +25,7 @@ export interface NLLLossOptions<D extends FloatDType> {
 export function nllLoss<D extends FloatDType>(
   input: Tensor<D>,
   target: Tensor<'int32'>,
-  options: NLLLossOptions<D> = {},
+  options: NLLLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'nllLoss'
   const reduction = checkReduction(op, options.reduction)
@@ -76,7 +77,7 @@ export interface MultiMarginLossOptions<D extends FloatDType> extends HingeLossO
 export function multiMarginLoss<D extends FloatDType>(
   input: Tensor<D>,
   target: Tensor<'int32'>,
-  options: MultiMarginLossOptions<D> = {},
+  options: MultiMarginLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'multiMarginLoss'
   const reduction = checkReduction(op, options.reduction)

@@ -1,6 +1,5 @@
 import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { local } from '../engine/scope.js'
 import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import {
@@ -14,12 +13,13 @@ import {
 } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
+import { onImages } from './images.js'
 import { sum } from './reduce.js'
-import { channelsLast, contiguous, squeeze, unsqueeze } from './view.js'
+import { channelsLast, contiguous, unsqueeze } from './view.js'
 
 export type Pair = number | readonly [number, number]
 /** 'valid': none; 'same': as much as keeps the size, the odd one after. */
-export type PaddingMode = 'same' | 'valid'
+export type NamedPadding = 'same' | 'valid'
 
 export interface Conv2dOptions<D extends FloatDType> {
   /** (O) */
@@ -27,7 +27,7 @@ export interface Conv2dOptions<D extends FloatDType> {
   /** A number, or [height, width]; likewise for the others. Default 1. */
   stride?: Pair
   /** Zeros on each side, or 'same' (with stride 1 only) or 'valid'. Default 0. */
-  padding?: Pair | PaddingMode
+  padding?: Pair | NamedPadding
   dilation?: Pair
   groups?: number
 }
@@ -37,7 +37,7 @@ export interface Conv1dOptions<D extends FloatDType> {
   bias?: Tensor<D> | null
   stride?: number
   /** Zeros on each side, or 'same' (with stride 1 only) or 'valid'. Default 0. */
-  padding?: number | PaddingMode
+  padding?: number | NamedPadding
   dilation?: number
   groups?: number
 }
@@ -63,49 +63,49 @@ export interface Geometry {
 }
 
 /**
- * Cross-correlation of x (N,C,H,W) with weight (O,C/groups,kH,kW): y (N,O,oH,oW), oH = ⌊(H + 2·padding − dilation·(kH−1) − 1)
+ * Cross-correlation of x (N,C,H,W), or (C,H,W) for one image, with weight (O,C/groups,kH,kW): y (N,O,oH,oW), oH = ⌊(H + 2·padding − dilation·(kH−1) − 1)
  * / stride⌋ + 1. Throws ShapeError when channels, groups or sizes do not fit.
  */
 export function conv2d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: Conv2dOptions<D> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
+  weight: Tensor<NoInfer<D>>,
+  options: Conv2dOptions<NoInfer<D>> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
-  checkFloat('conv2d', 'x', x)
-  checkFloat('conv2d', 'weight', weight)
-  checkRank('conv2d', 'x', x, 4, '(N,C,H,W)')
-  checkRank('conv2d', 'weight', weight, 4, '(O,C/groups,kH,kW)')
-  return convolve('conv2d', x, weight, options, `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`)
+  const op = 'conv2d'
+  return onImages(op, x, '(N,C,H,W)', (images) => {
+    checkFloat(op, 'weight', weight)
+    checkRank(op, 'weight', weight, 4, '(O,C/groups,kH,kW)')
+    return convolve(op, images, weight, options, shapesOf(x, weight))
+  })
 }
 
 /**
- * Cross-correlation of x (N,C,L) with weight (O,C/groups,k): y (N,O,oL), oL = ⌊(L + 2·padding − dilation·(k−1) − 1) / stride⌋ + 1.
+ * Cross-correlation of x (N,C,L) or (C,L) with weight (O,C/groups,k): y (N,O,oL), oL = ⌊(L + 2·padding − dilation·(k−1) − 1) / stride⌋ + 1.
  * Throws ShapeError when channels, groups or sizes do not fit.
  */
 export function conv1d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: Conv1dOptions<D> = {},
+  weight: Tensor<NoInfer<D>>,
+  options: Conv1dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'conv1d'
-  checkFloat(op, 'x', x)
-  checkFloat(op, 'weight', weight)
-  checkRank(op, 'x', x, 3, '(N,C,L)')
-  checkRank(op, 'weight', weight, 3, '(O,C/groups,k)')
-  const { padding = 0 } = options
-  const across = {
-    bias: options.bias ?? null,
-    stride: [1, checkInteger(op, 'stride', options.stride ?? 1, 1)] as const,
-    padding: typeof padding === 'string' ? padding : ([0, checkInteger(op, 'padding', padding, 0)] as const),
-    dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
-    groups: options.groups ?? 1,
-  }
-  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
-  return local(() => {
-    const y = convolve(op, unsqueeze(x, 2), unsqueeze(weight, 2), across, shapes)
-    return squeeze(y, 2)
+  return onImages(op, x, '(N,C,L)', (images) => {
+    checkFloat(op, 'weight', weight)
+    checkRank(op, 'weight', weight, 3, '(O,C/groups,k)')
+    const { padding = 0 } = options
+    const across = {
+      bias: options.bias ?? null,
+      stride: [1, checkInteger(op, 'stride', options.stride ?? 1, 1)] as const,
+      padding: typeof padding === 'string' ? padding : ([0, checkInteger(op, 'padding', padding, 0)] as const),
+      dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
+      groups: options.groups ?? 1,
+    }
+    return convolve(op, images, unsqueeze(weight, 2), across, shapesOf(x, weight))
   })
 }
+
+const shapesOf = (x: FloatTensor, weight: FloatTensor): string =>
+  `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
 
 function convolve<D extends FloatDType>(
   op: string,

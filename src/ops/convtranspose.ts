@@ -4,6 +4,7 @@ import { type FloatDType, formatShape, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
 import { checkBias, dataGradient, type Geometry, type Pair } from './conv.js'
 import { add } from './elementwise.js'
+import { onImages } from './images.js'
 import { reshape } from './view.js'
 
 export interface ConvTranspose2dOptions<D extends FloatDType> {
@@ -18,31 +19,37 @@ export interface ConvTranspose2dOptions<D extends FloatDType> {
   dilation?: Pair
 }
 
+const op = 'convTranspose2d'
+
 /**
- * The gradient of a conv2d with respect to its input as an operation: x (N,I,H,W) and weight (I,O/groups,kH,kW) give
+ * The gradient of a conv2d with respect to its input as an operation: x (N,I,H,W), or (I,H,W) for one image, and weight (I,O/groups,kH,kW) give
  * (N,O,oH,oW), oH = (H − 1)·stride − 2·padding + dilation·(kH−1) + outputPadding + 1. Throws ShapeError and ArgumentError.
  */
 export function convTranspose2d<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: ConvTranspose2dOptions<D> = {},
+  weight: Tensor<NoInfer<D>>,
+  options: ConvTranspose2dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
-  const g = geometry(x, weight, options)
   const bias = options.bias ?? null
-  if (bias) checkBias('convTranspose2d', x, bias, g.ic, 'weight.shape[1] * groups')
-  return local(() => {
-    const y = dataGradient(g, x, weight, 'convTranspose2d') as Tensor<D>
-    return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y
+  return onImages(op, x, '(N,C,H,W)', (images) => {
+    const g = geometry(images, weight, options, formatShape(x.shape))
+    if (bias) checkBias(op, x, bias, g.ic, 'weight.shape[1] * groups')
+    return local(() => {
+      const y = dataGradient(g, images, weight, op) as Tensor<D>
+      return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y
+    })
   })
 }
 
 // That of the convolution whose gradient this is: its input is our output.
-function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options: ConvTranspose2dOptions<D>): Geometry {
-  const op = 'convTranspose2d'
-  checkFloat(op, 'x', x)
+function geometry<D extends FloatDType>(
+  x: Tensor<D>,
+  weight: Tensor<D>,
+  options: ConvTranspose2dOptions<D>,
+  input: string,
+): Geometry {
   checkFloat(op, 'weight', weight)
   checkSameDType(op, x, weight)
-  checkRank(op, 'x', x, 4, '(N,C,H,W)')
   checkRank(op, 'weight', weight, 4, '(I,O/groups,kH,kW)')
   const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? 1, 1)
   const [padH, padW] = checkPair(op, 'padding', options.padding ?? 0, 0)
@@ -51,7 +58,7 @@ function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options
   const groups = checkInteger(op, 'groups', options.groups ?? 1, 1)
   const [n, oc, oh, ow] = x.shape as [number, number, number, number]
   const [inputs, icg, kh, kw] = weight.shape as [number, number, number, number]
-  const shapes = `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`
+  const shapes = `(input ${input}, weight ${formatShape(weight.shape)})`
   if (oc !== inputs) {
     throw new ShapeError(`${op}: expected input channels to equal weight.shape[0] = ${inputs}, got ${oc} ${shapes}`)
   }

@@ -1,6 +1,6 @@
-import { coalesce, denseLike, isDense, rowMajor, sameLayout } from '../engine/layout.js'
+import { coalesce, denseLike, isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { Binary, Compare, Unary } from '../engine/opcodes.js'
+import { Binary, Unary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
@@ -8,37 +8,38 @@ import {
   type AnyTensor,
   allocate,
   type DType,
-  denseCopy,
   type FloatDType,
   type FloatTensor,
   sharedRuntime,
-  type Tensor,
+  Tensor,
 } from '../tensor.js'
-import {
-  broadcastShapes,
-  broadcastStrides,
-  checkArithmetic,
-  checkDTypeIs,
-  checkFloat,
-  checkSameDType,
-  checkTensor,
-} from './check.js'
+import { broadcastShapes, broadcastStrides, checkArithmetic, checkFloat, checkSameDType } from './check.js'
+import { eq, ge, gt, lt, where } from './compare.js'
 import { to } from './convert.js'
 import { sumTo } from './reduce.js'
 
 /** What add, sub, mul, maximum and minimum take; int32 wraps around. */
 export type Arithmetic = FloatDType | 'int32'
 type Kind<T> = T[keyof T] & number
-type NumberOr<D extends DType> = Tensor<D> | number
+/** A tensor, or a number that stands for a scalar. */
+export type NumberOr<D extends DType> = Tensor<D> | number
 
-// Keeps a permuted layout (channels-last images) through elementwise operations.
-function stridesFor(shape: readonly number[], operands: readonly AnyTensor[]): readonly number[] {
+/** Strides that keep a permuted layout (channels-last images) through elementwise operations. */
+export function stridesFor(shape: readonly number[], operands: readonly AnyTensor[]): readonly number[] {
   for (const t of operands) {
     if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i]) && isDense(t.shape, t.strides)) {
       return denseLike(shape, t.strides)
     }
   }
   return rowMajor(shape)
+}
+
+/** A constant of x's dtype, off the tape. */
+export function filled<D extends DType>(x: Tensor<D>, shape: readonly number[], value: number): Tensor<D> {
+  const runtime = sharedRuntime('full', x)
+  const out = allocate(x.dtype, shape, rowMajor(shape), runtime)
+  opcodes.fill(runtime.encode(), x.dtype, { out, n: out.size, value })
+  return out
 }
 
 /** out = kind(x), off the tape. */
@@ -50,7 +51,7 @@ function unaryKernel<D extends FloatDType>(operation: string, kind: Kind<typeof 
 }
 
 /** out = kind(a, b) with broadcasting, off the tape. */
-export function binaryKernel<D extends Arithmetic>(
+export function binaryKernel<D extends DType>(
   operation: string,
   kind: Kind<typeof Binary>,
   a: Tensor<D>,
@@ -92,14 +93,44 @@ export function unaryOp(name: keyof typeof Unary, saves: 'x' | 'y' | 'none', der
   }
 }
 
-export const neg = unaryOp('neg', 'none', (dy) => neg(dy))
-export const abs = unaryOp('abs', 'x', (dy, x) => mul(dy, sign(x)))
-export const sign = unaryOp('sign', 'none', (dy) => filled(dy, dy.shape, 0))
+// The same of int32 by other means: these wrap around as add and mul do.
+function wholeOp(
+  float: <D extends FloatDType>(x: Tensor<D>) => Tensor<D>,
+  whole: (x: Tensor<'int32'>) => Tensor<'int32'>,
+) {
+  return <D extends Arithmetic>(x: Tensor<D>): Tensor<D> =>
+    x instanceof Tensor && x.dtype === 'int32'
+      ? (local(() => whole(x as Tensor<'int32'>)) as unknown as Tensor<D>)
+      : (float(x as FloatTensor) as Tensor<D>)
+}
+
+export const neg = wholeOp(
+  unaryOp('neg', 'none', (dy) => neg(dy)),
+  (x) => sub(0, x),
+)
+export const abs = wholeOp(
+  unaryOp('abs', 'x', (dy, x) => mul(dy, sign(x))),
+  (x) => maximum(x, sub(0, x)),
+)
+// The derivative of what is constant but for its steps.
+const nothing: Derivative = (dy) => filled(dy, dy.shape, 0)
+export const sign = wholeOp(unaryOp('sign', 'none', nothing), (x) => to(sign(to(x, 'float64')), 'int32'))
+/** The largest whole number that is not above x. */
+export const floor = unaryOp('floor', 'none', nothing)
+/** The smallest whole number that is not below x. */
+export const ceil = unaryOp('ceil', 'none', nothing)
+/** The nearest whole number; of two the even one. */
+export const round = unaryOp('round', 'none', nothing)
+/** x without its fraction. */
+export const trunc = unaryOp('trunc', 'none', nothing)
 export const exp = unaryOp('exp', 'y', (dy, _, y) => mul(dy, y))
 export const log = unaryOp('log', 'x', (dy, x) => div(dy, x))
 export const sqrt = unaryOp('sqrt', 'y', (dy, _, y) => div(dy, mul(y, 2)))
 export const rsqrt = unaryOp('rsqrt', 'y', (dy, _, y) => mul(mul(dy, -0.5), mul(y, square(y))))
-export const square = unaryOp('square', 'x', (dy, x) => mul(dy, mul(x, 2)))
+export const square = wholeOp(
+  unaryOp('square', 'x', (dy, x) => mul(dy, mul(x, 2))),
+  (x) => mul(x, x),
+)
 export const reciprocal = unaryOp('reciprocal', 'y', (dy, _, y) => neg(mul(dy, square(y))))
 export const sin = unaryOp('sin', 'x', (dy, x) => mul(dy, cos(x)))
 export const cos = unaryOp('cos', 'x', (dy, x) => neg(mul(dy, sin(x))))
@@ -121,10 +152,18 @@ export function reluMask<D extends FloatDType>(dy: Tensor<D>, y: Tensor<D>): Ten
 
 // ---- two operands, with NumPy broadcasting; a number stands for a scalar
 
-type FloatOp = <D extends FloatDType>(a: NumberOr<D>, b: NumberOr<D>) => Tensor<D>
+/** Of two tensors of one dtype, or of a number and a tensor. */
+export interface BinaryOp<E extends DType> {
+  <D extends E>(a: Tensor<D>, b: NumberOr<NoInfer<D>>): Tensor<D>
+  <D extends E>(a: number, b: Tensor<D>): Tensor<D>
+}
 type Partial2 = (dy: FloatTensor, a: FloatTensor, b: FloatTensor, y: FloatTensor) => FloatTensor
 
-function binaryOp(name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum', da: Partial2, db: Partial2) {
+function binaryOp<E extends Arithmetic = Arithmetic>(
+  name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum',
+  da: Partial2,
+  db: Partial2,
+): BinaryOp<E> {
   const kind = Binary[name]
   const needsValues = name !== 'add' && name !== 'sub'
   const check: (operation: string, name: string, t: AnyTensor, number?: number) => void =
@@ -202,18 +241,29 @@ export const sub = binaryOp(
   (dy) => dy,
   (dy) => neg(dy),
 )
-export const mul = binaryOp(
+export const mul: BinaryOp<Arithmetic> = binaryOp(
   'mul',
   (dy, _, b) => mul(dy, b),
   (dy, a) => mul(dy, a),
 )
-export const div: FloatOp = binaryOp(
+const divFloats = binaryOp<FloatDType>(
   'div',
   (dy, _, b) => div(dy, b),
   (dy, _, b, y) => neg(mul(dy, div(y, b))),
 )
+/** a / b, elementwise; of int32 in float32. */
+export function div<D extends FloatDType>(a: Tensor<D>, b: NumberOr<NoInfer<D>>): Tensor<D>
+export function div<D extends FloatDType>(a: number, b: Tensor<D>): Tensor<D>
+export function div(a: Tensor<'int32'>, b: NumberOr<'int32'>): Tensor<'float32'>
+export function div(a: number, b: Tensor<'int32'>): Tensor<'float32'>
+export function div(a: NumberOr<Arithmetic>, b: NumberOr<Arithmetic>): AnyTensor {
+  if (a instanceof Tensor && b instanceof Tensor) checkSameDType('div', a, b)
+  const float = (t: NumberOr<Arithmetic>) => (t instanceof Tensor && t.dtype === 'int32' ? to(t, 'float32') : t)
+  return local(() => divFloats(float(a) as FloatTensor, float(b) as FloatTensor))
+}
+
 /** a to the power b, elementwise. */
-export const pow: FloatOp = binaryOp(
+export const pow: BinaryOp<FloatDType> = binaryOp<FloatDType>(
   'pow',
   // b · a^(b-1), and 0 where b = 0 whatever a is.
   (dy, a, b) => mul(dy, where(eq(b, 0), mul(b, 0), mul(b, pow(a, sub(b, 1))))),
@@ -235,89 +285,3 @@ export const minimum = binaryOp(
 
 const mulMask = (a: Tensor<'bool'>, b: Tensor<'bool'>, dtype: FloatDType): Tensor<'bool'> =>
   gt(mul(to(a, dtype), to(b, dtype)), 0)
-
-// ---- comparisons: no gradient
-
-function compareOp(name: keyof typeof Compare) {
-  return <D extends DType>(a: Tensor<D>, b: NumberOr<D>): Tensor<'bool'> => {
-    checkTensor(name, 'a', a)
-    return local(() => compareKernel(name, ...comparable(name, a, b)))
-  }
-}
-
-function compareKernel(name: keyof typeof Compare, x: FloatTensor, y: FloatTensor): Tensor<'bool'> {
-  const runtime = sharedRuntime(name, x, y)
-  const shape = broadcastShapes(name, x.shape, y.shape)
-  const out = allocate('bool', shape, stridesFor(shape, [x, y]), runtime)
-  const nest = coalesce(shape, [out.strides, broadcastStrides(x, shape), broadcastStrides(y, shape)])
-  opcodes.compare(runtime.encode(), x.dtype, { out, a: x, b: y, kind: Compare[name], ...nest })
-  return out
-}
-
-// Integers and bools compare exactly in double precision.
-function comparable(name: string, a: AnyTensor, b: AnyTensor | number): [FloatTensor, FloatTensor] {
-  const x = a.dtype === 'float32' || a.dtype === 'float64' ? (a as FloatTensor) : to(a, 'float64')
-  if (typeof b === 'number') return [x, filled(x, [], b)]
-  checkTensor(name, 'b', b)
-  checkSameDType(name, a, b)
-  return [x, x === a ? (b as FloatTensor) : to(b, 'float64')]
-}
-
-// A constant of x's dtype.
-function filled<D extends FloatDType>(x: Tensor<D>, shape: readonly number[], value: number): Tensor<D> {
-  const runtime = sharedRuntime('full', x)
-  const out = allocate(x.dtype, shape, rowMajor(shape), runtime)
-  opcodes.fill(runtime.encode(), x.dtype, { out, n: out.size, value })
-  return out
-}
-
-export const eq = compareOp('eq')
-export const ne = compareOp('ne')
-export const lt = compareOp('lt')
-export const le = compareOp('le')
-export const gt = compareOp('gt')
-export const ge = compareOp('ge')
-
-/** a where the condition holds, else b, elementwise with broadcasting. */
-export function where<D extends FloatDType>(condition: Tensor<'bool'>, a: NumberOr<D>, b: NumberOr<D>): Tensor<D> {
-  checkDTypeIs('where', 'condition', condition, 'bool')
-  if (typeof a === 'number' && typeof b === 'number') {
-    throw new ArgumentError('where: expected at least one tensor beside the condition, got two numbers')
-  }
-  const like = (typeof a === 'number' ? b : a) as Tensor<D>
-  for (const t of [a, b]) if (typeof t !== 'number') checkFloat('where', 'a and b', t)
-  return local(() => {
-    const x = typeof a === 'number' ? filled(like, [], a) : a
-    const y = typeof b === 'number' ? filled(like, [], b) : b
-    checkSameDType('where', x, y)
-    return whereKernel(condition, x, y)
-  })
-}
-
-function whereKernel<D extends FloatDType>(condition: Tensor<'bool'>, x: Tensor<D>, y: Tensor<D>): Tensor<D> {
-  const runtime = sharedRuntime('where', condition, x, y)
-  const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', x.shape, y.shape))
-  const out = allocate(x.dtype, shape, stridesFor(shape, [x, y]), runtime)
-  const operands = [out.strides, ...[condition, x, y].map((t) => broadcastStrides(t, shape))]
-  opcodes.where(runtime.encode(), x.dtype, { out, condition, a: x, b: y, ...coalesce(shape, operands) })
-  return record('where', out, [x, y], [condition], (dy, [condition], needs) => [
-    needs[0] ? sumTo(where(condition, dy as FloatTensor, 0), x.shape) : null,
-    needs[1] ? sumTo(where(condition, 0, dy as FloatTensor), y.shape) : null,
-  ])
-}
-
-/** x limited to [min, max], elementwise; NaN stays NaN. The gradient passes where min <= x <= max. */
-export function clamp<D extends FloatDType>(
-  x: Tensor<D>,
-  min: number = Number.NEGATIVE_INFINITY,
-  max: number = Number.POSITIVE_INFINITY,
-): Tensor<D> {
-  checkFloat('clamp', 'x', x)
-  const runtime = sharedRuntime('clamp', x)
-  const strides = stridesFor(x.shape, [x])
-  const dense = sameLayout(x.shape, x.strides, strides) ? x : denseCopy(x, strides)
-  const y = allocate(x.dtype, x.shape, strides, runtime)
-  opcodes.clamp(runtime.encode(), x.dtype, { out: y, x: dense, low: min, high: max, n: x.size })
-  if (dense !== x) dense.dispose()
-  return record('clamp', y, [x], [x, y], (dy, [x, y]) => [where(eq(x, y), dy, 0)])
-}

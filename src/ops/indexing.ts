@@ -19,15 +19,15 @@ import {
   checkArithmetic,
   checkDim,
   checkDTypeIs,
-  checkFloat,
   checkInteger,
   checkRank,
   checkSameDType,
   checkTensor,
 } from './check.js'
+import { eq, ge, lt, ne, where } from './compare.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
-import { type Arithmetic, eq, ge, lt, ne, where } from './elementwise.js'
+import type { Arithmetic } from './elementwise.js'
 import { pad } from './rearrange.js'
 import { contiguous, narrow, reshape, transpose, unsqueeze } from './view.js'
 
@@ -174,7 +174,7 @@ export function scatterAdd<D extends DType>(
   x: Tensor<D>,
   dim: number,
   index: Tensor<'int32'>,
-  source: Tensor<D>,
+  source: Tensor<NoInfer<D>>,
 ): Tensor<D> {
   const op = 'scatterAdd'
   checkTensor(op, 'x', x)
@@ -251,8 +251,8 @@ export interface TopK<D extends DType> {
 }
 
 /** The k largest entries of x along dim and where they are, sorted; the first of equals first, NaN above all. */
-export function topk<D extends FloatDType>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
-  checkFloat('topk', 'x', x)
+export function topk<D extends Arithmetic>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
+  checkArithmetic('topk', 'x', x)
   const d = checkDim('topk', options.dim ?? -1, x.ndim)
   checkInteger('topk', 'k', k, 0, x.shape[d] as number)
   return runScope(
@@ -265,7 +265,7 @@ export function topk<D extends FloatDType>(x: Tensor<D>, k: number, options: Top
 }
 
 // Along the last dimension.
-function topIndices<D extends FloatDType>(x: Tensor<D>, k: number, largest: boolean): Tensor<'int32'> {
+function topIndices<D extends Arithmetic>(x: Tensor<D>, k: number, largest: boolean): Tensor<'int32'> {
   const runtime = sharedRuntime('topk', x)
   const n = x.shape.at(-1) as number
   const shape = resized(x.shape, x.ndim - 1, k)

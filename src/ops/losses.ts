@@ -6,9 +6,10 @@ import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber, checkTensor } from './check.js'
+import { eq, ne } from './compare.js'
 import { to } from './convert.js'
 import { tensor } from './create.js'
-import { add, div, eq, mul, ne, neg, square, sub } from './elementwise.js'
+import { add, div, mul, neg, square, sub } from './elementwise.js'
 import {
   checkClasses,
   checkPairOfTensors,
@@ -41,8 +42,8 @@ export interface CrossEntropyOptions<D extends FloatDType> {
  */
 export function crossEntropy<D extends FloatDType>(
   logits: Tensor<D>,
-  target: Tensor<'int32'> | Tensor<D>,
-  options: CrossEntropyOptions<D> = {},
+  target: Tensor<'int32'> | Tensor<NoInfer<D>>,
+  options: CrossEntropyOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'crossEntropy'
   const reduction = checkReduction(op, options.reduction)
@@ -147,7 +148,7 @@ function targets<D extends FloatDType>(
 /** (input − target)², reduced. */
 export function mseLoss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
+  target: Tensor<NoInfer<D>>,
   options: { reduction?: Reduction } = {},
 ): Tensor<D> {
   const reduction = checkReduction('mseLoss', options.reduction)

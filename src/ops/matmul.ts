@@ -68,7 +68,7 @@ function mergeable(t: AnyTensor): boolean {
  * Matrix product with PyTorch's rules: (…,m,k) · (…,k,n), batch dimensions broadcast, a vector is a row on the left and
  * a column on the right. Throws ShapeError when the inner sizes differ.
  */
-export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<D>): Tensor<D> {
+export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<NoInfer<D>>): Tensor<D> {
   checkFloat('matmul', 'a', a)
   checkFloat('matmul', 'b', b)
   checkSameDType('matmul', a, b)
@@ -114,8 +114,8 @@ export interface LinearOptions<D extends FloatDType> {
 /** x (…,in) · weightᵀ + bias, with weight (out,in). Throws ShapeError when x's last dimension is not in. */
 export function linear<D extends FloatDType>(
   x: Tensor<D>,
-  weight: Tensor<D>,
-  options: LinearOptions<D> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
+  weight: Tensor<NoInfer<D>>,
+  options: LinearOptions<NoInfer<D>> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
   const bias = options.bias ?? null
   checkFloat('linear', 'x', x)

@@ -5,9 +5,11 @@ import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
-import { abs, add, clamp, div, mul, pow, rsqrt, sqrt, square, sub } from './elementwise.js'
+import { clamp } from './clamp.js'
+import { abs, add, div, mul, pow, rsqrt, sqrt, square, sub } from './elementwise.js'
 import { average } from './pool.js'
 import { max, mean, sum } from './reduce.js'
+import { centredAndScale, normalisedRows } from './rownorm.js'
 import { channelsLast, contiguous, permute, reshape } from './view.js'
 
 type Pair<D extends FloatDType> = [Tensor<D>, Tensor<D>]
@@ -32,9 +34,9 @@ export interface BatchNormOptions<D extends FloatDType> {
  */
 export function batchNorm<D extends FloatDType>(
   x: Tensor<D>,
-  runningMean: Tensor<D> | null,
-  runningVar: Tensor<D> | null,
-  options: BatchNormOptions<D> = {},
+  runningMean: Tensor<NoInfer<D>> | null,
+  runningVar: Tensor<NoInfer<D>> | null,
+  options: BatchNormOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'batchNorm'
   checkFloat(op, 'x', x)
@@ -165,7 +167,7 @@ export interface AffineOptions<D extends FloatDType> {
 export function layerNorm<D extends FloatDType>(
   x: Tensor<D>,
   normalizedShape: number | readonly number[],
-  options: AffineOptions<D> = {},
+  options: AffineOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'layerNorm'
   checkFloat(op, 'x', x)
@@ -179,30 +181,19 @@ export function layerNorm<D extends FloatDType>(
   const { weight = null, bias = null } = options
   for (const [name, t] of Object.entries({ weight, bias })) if (t) checkVector(op, name, x, t, shape)
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
-  const dims = shape.map((_, i) => first + i)
-  return local(() => affine(standardised(x, dims, eps), weight, bias))
-}
-
-// x − mean and 1 / √(variance + eps) over dims
-function centredAndScale<D extends FloatDType>(x: Tensor<D>, dim: readonly number[], eps: number): Pair<D> {
-  const centred = sub(x, mean(x, { dim, keepdim: true }))
-  return [centred, rsqrt(add(mean(square(centred), { dim, keepdim: true }), eps))]
-}
-
-// Their product
-const standardised = <D extends FloatDType>(x: Tensor<D>, dim: readonly number[], eps: number): Tensor<D> =>
-  mul(...centredAndScale(x, dim, eps))
-
-function affine<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D> | null, bias: Tensor<D> | null): Tensor<D> {
-  const scaled = weight ? mul(x, weight) : x
-  return bias ? add(scaled, bias) : scaled
+  const columns = sizeOf(shape)
+  return local(() => {
+    const rows = reshape(contiguous(x), [sizeOf(x.shape.slice(0, first)), columns])
+    const flat = (t: Tensor<D> | null) => t && reshape(contiguous(t), [columns])
+    return reshape(normalisedRows(op, rows, flat(weight), flat(bias), eps), x.shape)
+  })
 }
 
 /** (x − mean) / √(variance + eps) over each group of neighbouring channels of x (N,C,…), · weight (C) + bias (C); Wu and He 2018. */
 export function groupNorm<D extends FloatDType>(
   x: Tensor<D>,
   numGroups: number,
-  options: AffineOptions<D> = {},
+  options: AffineOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'groupNorm'
   checkFloat(op, 'x', x)
@@ -219,9 +210,10 @@ export function groupNorm<D extends FloatDType>(
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const perChannel = [c, ...x.shape.slice(2).map(() => 1)]
   return local(() => {
-    const grouped = reshape(x, [n, numGroups, (c / numGroups) * sizeOf(x.shape.slice(2))])
-    const z = reshape(standardised(grouped, [2], eps), x.shape)
-    return affine(z, weight && reshape(weight, perChannel), bias && reshape(bias, perChannel))
+    const grouped = reshape(contiguous(x), [n * numGroups, (c / numGroups) * sizeOf(x.shape.slice(2))])
+    const z = reshape(normalisedRows(op, grouped, null, null, eps), x.shape)
+    const scaled = weight ? mul(z, reshape(weight, perChannel)) : z
+    return bias ? add(scaled, reshape(bias, perChannel)) : scaled
   })
 }
 

@@ -6,7 +6,9 @@ import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { logSigmoid } from './activations.js'
 import { noGrad } from './autograd.js'
 import { checkFloat, checkNumber, checkSameDType } from './check.js'
-import { abs, add, clamp, div, eq, exp, log, lt, mul, neg, square, sub, where } from './elementwise.js'
+import { clamp } from './clamp.js'
+import { eq, lt, where } from './compare.js'
+import { abs, add, div, exp, log, mul, neg, square, sub } from './elementwise.js'
 import { checkPairOfTensors, checkReduction, type Reduction, reduced } from './loss-checks.js'
 import { sum } from './reduce.js'
 
@@ -18,7 +20,7 @@ export interface LossOptions {
 /** |input − target|, reduced. */
 export function l1Loss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
+  target: Tensor<NoInfer<D>>,
   options: LossOptions = {},
 ): Tensor<D> {
   const reduction = checkReduction('l1Loss', options.reduction)
@@ -35,7 +37,7 @@ export interface SmoothL1LossOptions extends LossOptions {
 /** d² / (2 beta) where d = |input − target| < beta, else d − beta / 2, reduced; Girshick 2015. */
 export function smoothL1Loss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
+  target: Tensor<NoInfer<D>>,
   options: SmoothL1LossOptions = {},
 ): Tensor<D> {
   const reduction = checkReduction('smoothL1Loss', options.reduction)
@@ -65,8 +67,8 @@ export interface BCELossOptions<D extends FloatDType> extends LossOptions {
 /** −(target log input + (1 − target) log(1 − input)) of probabilities, its logarithms at least −100, reduced. */
 export function bceLoss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
-  options: BCELossOptions<D> = {},
+  target: Tensor<NoInfer<D>>,
+  options: BCELossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const reduction = checkReduction('bceLoss', options.reduction)
   checkPairOfTensors('bceLoss', input, target)
@@ -106,8 +108,8 @@ export interface BCEWithLogitsLossOptions<D extends FloatDType> extends BCELossO
 /** bceLoss of sigmoid(input), computed without overflow: (1 − t) x − (1 + (posWeight − 1) t) log sigmoid(x), reduced. */
 export function bceWithLogitsLoss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
-  options: BCEWithLogitsLossOptions<D> = {},
+  target: Tensor<NoInfer<D>>,
+  options: BCEWithLogitsLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'bceWithLogitsLoss'
   const reduction = checkReduction(op, options.reduction)
@@ -135,7 +137,7 @@ export interface KLDivLossOptions {
 /** target · (log target − input), reduced: input holds logarithms of probabilities, target probabilities. */
 export function klDivLoss<D extends FloatDType>(
   input: Tensor<D>,
-  target: Tensor<D>,
+  target: Tensor<NoInfer<D>>,
   options: KLDivLossOptions = {},
 ): Tensor<D> {
   const op = 'klDivLoss'

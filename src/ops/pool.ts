@@ -1,6 +1,6 @@
 import { channelsLast as channelsLastStrides } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { local, runScope } from '../engine/scope.js'
+import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import {
@@ -12,13 +12,15 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank } from './check.js'
+import { checkInteger, checkPair } from './check.js'
+import { eq, where } from './compare.js'
 import { outputSize, type Pair } from './conv.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
-import { add, div, eq, mul, sub, where } from './elementwise.js'
+import { add, div, mul, sub } from './elementwise.js'
+import { onImages, type Pooled } from './images.js'
 import { gatherPresent } from './indexing.js'
-import { channelsLast, flatten, permute, reshape, squeeze, unsqueeze } from './view.js'
+import { channelsLast, flatten, permute, reshape } from './view.js'
 
 export interface MaxPool2dOptions {
   /** The kernel's size by default. */
@@ -67,7 +69,7 @@ interface Dilated extends Geometry {
 }
 
 /**
- * The largest value of each window of x (N,C,H,W): (N,C,oH,oW); padding counts as -Inf, a NaN wins. With returnIndices also the
+ * The largest value of each window of x (N,C,H,W) or (C,H,W): (N,C,oH,oW); padding counts as -Inf, a NaN wins. With returnIndices also the
  * position of each in its plane of H·W, int32.
  */
 export function maxPool2d<D extends FloatDType>(
@@ -84,15 +86,15 @@ export function maxPool2d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: Pair,
   options: MaxPool2dOptions & { returnIndices?: boolean; relu?: boolean } = {},
-): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
+): Pooled<D> {
   const op = 'maxPool2d'
-  checkFloat(op, 'x', x)
-  checkRank(op, 'x', x, 4, '(N,C,H,W)')
-  const g = maxGeometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
-  return largest(op, x, g, options.relu ?? false, options.returnIndices ?? false)
+  return onImages(op, x, '(N,C,H,W)', (images) => {
+    const g = maxGeometry(op, images, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
+    return largest(op, images, g, options.relu ?? false, options.returnIndices ?? false)
+  })
 }
 
-/** The largest value of each window of x (N,C,L): (N,C,oL); as maxPool2d, indices being positions in L. */
+/** The largest value of each window of x (N,C,L) or (C,L): (N,C,oL); as maxPool2d, indices being positions in L. */
 export function maxPool1d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: number,
@@ -107,29 +109,25 @@ export function maxPool1d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: number,
   options: MaxPool1dOptions & { returnIndices?: boolean } = {},
-): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
+): Pooled<D> {
   const op = 'maxPool1d'
-  checkFloat(op, 'x', x)
-  checkRank(op, 'x', x, 3, '(N,C,L)')
-  const across = {
-    stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
-    padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
-    dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
-    ceilMode: options.ceilMode ?? false,
-  }
-  const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
-  return keepingAll(() => {
-    const image = unsqueeze(x, 2)
-    const g = maxGeometry(op, image, kernel, across, formatShape(x.shape))
-    if (!options.returnIndices) return squeeze(largest(op, image, g, false, false) as Tensor<D>, 2)
-    const [y, indices] = largest(op, image, g, false, true) as [Tensor<D>, Tensor<'int32'>]
-    return [squeeze(y, 2), squeeze(indices, 2)]
+  return onImages(op, x, '(N,C,L)', (images) => {
+    const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
+    const dilation = [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const
+    const across = { ...acrossLine(op, kernelSize, options), dilation }
+    const g = maxGeometry(op, images, kernel, across, formatShape(x.shape))
+    return largest(op, images, g, false, options.returnIndices ?? false)
   })
 }
 
-// As local(), for one tensor or a pair.
-const keepingAll = <R extends FloatTensor | readonly unknown[]>(fn: () => R): R =>
-  runScope(fn, (result) => new Set<unknown>(Array.isArray(result) ? result : [result]))
+// The options of a pooling of images one pixel high.
+function acrossLine(op: string, kernelSize: number, options: AvgPool1dOptions) {
+  return {
+    stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
+    padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
+    ceilMode: options.ceilMode ?? false,
+  }
+}
 
 function maxGeometry(
   op: string,
@@ -170,7 +168,7 @@ function largest<D extends FloatDType>(
   g: Dilated,
   relu: boolean,
   returnIndices: boolean,
-): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
+): Pooled<D> {
   const image = channelsLast(x)
   const runtime = sharedRuntime(op, image)
   const shape = [g.n, g.c, g.oh, g.ow]
@@ -235,41 +233,33 @@ export interface AvgPool1dOptions {
   countIncludePad?: boolean
 }
 
-/** The mean of each window of x (N,C,H,W): (N,C,oH,oW). */
+/** The mean of each window of x (N,C,H,W) or (C,H,W): (N,C,oH,oW). */
 export function avgPool2d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: Pair,
   options: AvgPool2dOptions = {},
 ): Tensor<D> {
   const op = 'avgPool2d'
-  checkFloat(op, 'x', x)
-  checkRank(op, 'x', x, 4, '(N,C,H,W)')
-  const g = geometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
-  const divisor = checkInteger(op, 'divisorOverride', options.divisorOverride ?? 1, 1)
-  const includePad = Number(options.countIncludePad ?? true)
-  return average(op, x, { ...g, includePad, divisor: options.divisorOverride ? divisor : 0, adaptive: 0 })
+  return onImages(op, x, '(N,C,H,W)', (images) => {
+    const g = geometry(op, images, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
+    const divisor = checkInteger(op, 'divisorOverride', options.divisorOverride ?? 1, 1)
+    const includePad = Number(options.countIncludePad ?? true)
+    return average(op, images, { ...g, includePad, divisor: options.divisorOverride ? divisor : 0, adaptive: 0 })
+  })
 }
 
-/** The mean of each window of x (N,C,L): (N,C,oL). */
+/** The mean of each window of x (N,C,L) or (C,L): (N,C,oL). */
 export function avgPool1d<D extends FloatDType>(
   x: Tensor<D>,
   kernelSize: number,
   options: AvgPool1dOptions = {},
 ): Tensor<D> {
   const op = 'avgPool1d'
-  checkFloat(op, 'x', x)
-  checkRank(op, 'x', x, 3, '(N,C,L)')
-  const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
-  const across = {
-    stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
-    padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
-    ceilMode: options.ceilMode ?? false,
-  }
-  const includePad = Number(options.countIncludePad ?? true)
-  return local(() => {
-    const image = unsqueeze(x, 2)
-    const g = geometry(op, image, kernel, across, formatShape(x.shape))
-    return squeeze(average(op, image, { ...g, includePad, divisor: 0, adaptive: 0 }), 2)
+  return onImages(op, x, '(N,C,L)', (images) => {
+    const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
+    const g = geometry(op, images, kernel, acrossLine(op, kernelSize, options), formatShape(x.shape))
+    const includePad = Number(options.countIncludePad ?? true)
+    return average(op, images, { ...g, includePad, divisor: 0, adaptive: 0 })
   })
 }
 

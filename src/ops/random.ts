@@ -13,9 +13,10 @@ import {
   type Tensor,
 } from '../tensor.js'
 import { checkFloat, checkInteger, checkNumber } from './check.js'
+import { lt } from './compare.js'
 import { to } from './convert.js'
 import { ones } from './create.js'
-import { lt, mul } from './elementwise.js'
+import { mul } from './elementwise.js'
 
 // The generator is counter-based (Philox, Salmon et al. 2011): its whole state is a seed and how many blocks are spent.
 export interface RandomState {

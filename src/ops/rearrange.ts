@@ -41,9 +41,11 @@ export function chunk<D extends DType>(x: Tensor<D>, chunks: number, dim = 0): T
   return split(x, Math.max(1, Math.ceil((x.shape[d] as number) / chunks)), d)
 }
 
+type IndexedMode = keyof typeof sources
+
 export interface PadOptions {
-  /** 'constant' by default; 'reflect' mirrors at the edges without repeating them, 'replicate' repeats them. */
-  mode?: 'constant' | 'reflect' | 'replicate'
+  /** 'constant' by default; 'reflect' mirrors at the edges without repeating them, 'replicate' repeats them, 'circular' goes around. */
+  mode?: 'constant' | IndexedMode
   /** What 'constant' pads with; 0 by default. */
   value?: number
 }
@@ -52,9 +54,9 @@ export interface PadOptions {
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], options: PadOptions = {}): Tensor<D> {
   checkTensor('pad', 'x', x)
   const { mode = 'constant', value = 0 } = options
-  if (mode !== 'constant' && mode !== 'reflect' && mode !== 'replicate') {
+  if (mode !== 'constant' && !Object.hasOwn(sources, mode)) {
     throw new ArgumentError(
-      `pad: expected mode to be 'constant', 'reflect' or 'replicate', got ${JSON.stringify(mode)}`,
+      `pad: expected mode to be 'constant', 'reflect', 'replicate' or 'circular', got ${JSON.stringify(mode)}`,
     )
   }
   const pairs = checkPads(x, pads, mode)
@@ -85,7 +87,7 @@ function checkPads(x: AnyTensor, pads: readonly number[], mode: string): [number
     if (Math.min(0, before) + Math.min(0, after) + n < 0) {
       throw new ShapeError(`pad: expected pads that leave something of shape[${d}] = ${n}, got ${before} and ${after}`)
     }
-    const most = mode === 'reflect' ? n - 1 : mode === 'replicate' && n === 0 ? 0 : Number.POSITIVE_INFINITY
+    const most = mode === 'reflect' ? n - 1 : mode === 'circular' || (mode === 'replicate' && n === 0) ? n : Infinity
     if (Math.max(before, after) > Math.max(0, most)) {
       throw new ShapeError(
         `pad: expected pads of at most ${Math.max(0, most)} around shape[${d}] = ${n} in mode '${mode}', got ${before} and ${after}`,
@@ -112,22 +114,20 @@ function padConstant<D extends DType>(x: Tensor<D>, pairs: readonly [number, num
   ])
 }
 
-// By where each entry of a padded dimension comes from; what negative pads cut off is still mirrored, as in PyTorch.
-function padByIndex<D extends DType>(
-  x: Tensor<D>,
-  pairs: readonly [number, number][],
-  mode: 'reflect' | 'replicate',
-): Tensor<D> {
+// Where entry i of a padded dimension comes from, among those from 0 to last.
+const sources = {
+  reflect: (i: number, last: number) => (i < 0 ? -i : i > last ? 2 * last - i : i),
+  replicate: (i: number, last: number) => Math.min(last, Math.max(0, i)),
+  circular: (i: number, last: number) => (i + last + 1) % (last + 1),
+}
+
+// What negative pads cut off is still mirrored, as in PyTorch.
+function padByIndex<D extends DType>(x: Tensor<D>, pairs: readonly [number, number][], mode: IndexedMode): Tensor<D> {
   return pairs.reduce((t, [before, after], d) => {
     if (before === 0 && after === 0) return t
     const n = t.shape[d] as number
-    const last = n - 1
-    const inside = (i: number) => Math.min(last, Math.max(0, i))
-    const mirrored = (i: number) => (i < 0 ? -i : i > last ? 2 * last - i : i)
-    const source = Int32Array.from({ length: before + n + after }, (_, i) =>
-      mode === 'reflect' ? mirrored(i - before) : inside(i - before),
-    )
-    return indexSelect(t, d, tensor(source))
+    const source = (_: unknown, i: number) => sources[mode](i - before, n - 1)
+    return indexSelect(t, d, tensor(Int32Array.from({ length: before + n + after }, source)))
   }, x)
 }
 

@@ -1,22 +1,25 @@
 import { rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { Reduce } from '../engine/opcodes.js'
+import { Binary, Reduce } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { isRecording, record, withRecording } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
+  type DType,
   type FloatDType,
   type FloatTensor,
   formatShape,
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkDim, checkDims, checkFloat } from './check.js'
+import { checkDim, checkDims, checkFloat, checkTensor } from './check.js'
+import { eq, gt, where } from './compare.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
-import { abs, add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
+import { abs, add, div, exp, log, mul, sqrt, square, sub } from './elementwise.js'
+import { foldWhole, isWhole, type Whole } from './fold.js'
 import { contiguous, expand, permute, reshape } from './view.js'
 
 export interface ReduceOptions {
@@ -104,14 +107,26 @@ const extremeGradient: Gradient = (dy, x, y) => {
   return mul(picked, div(dy, reduceKernel('sum', Reduce.sum, picked, dims)))
 }
 
-/** Σ x over dims. */
-export const sum = reduceOp('sum', (dy) => dy)
+const sumFloats = reduceOp('sum', (dy) => dy)
+/** Σ x over dims. Integers and bools add up to int32, which wraps around. */
+export function sum<D extends FloatDType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D>
+export function sum(x: Tensor<Whole>, options?: ReduceOptions): Tensor<'int32'>
+export function sum(x: AnyTensor, options?: ReduceOptions): AnyTensor {
+  return isWhole(x) ? foldWhole('sum', Binary.add, to(x, 'int32'), options) : sumFloats(x as FloatTensor, options)
+}
 /** Mean of x over dims; NaN of nothing. */
 export const mean = reduceOp('mean', (dy, _x, _y, count) => div(dy, count))
 /** Largest of x over dims; NaN if any is. Equal ones share the gradient, as in torch.amax. */
-export const max = reduceOp('max', extremeGradient)
+export const max = extreme('max', Binary.maximum)
 /** Smallest of x over dims; NaN if any is. Equal ones share the gradient, as in torch.amin. */
-export const min = reduceOp('min', extremeGradient)
+export const min = extreme('min', Binary.minimum)
+
+function extreme(name: 'max' | 'min', kind: typeof Binary.maximum | typeof Binary.minimum) {
+  const ofFloats = reduceOp(name, extremeGradient)
+  return <D extends DType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D> =>
+    (isWhole(x) ? foldWhole(name, kind, x, options) : ofFloats(x as AnyTensor as FloatTensor, options)) as Tensor<D>
+}
+
 // The product of the other factors: y / x, but where one factor is zero only that one's is not zero.
 const prodGradient: Gradient = (dy, x, y) => {
   if (isRecording()) return mul(dy, productOfOthers(x, y))
@@ -140,15 +155,33 @@ function productOfOthers(x: FloatTensor, y: FloatTensor): FloatTensor {
   )
 }
 
-/** Product of x over dims. */
-export const prod = reduceOp('prod', prodGradient)
+const prodFloats = reduceOp('prod', prodGradient)
+/** Product of x over dims. That of integers and bools is int32, which wraps around. */
+export function prod<D extends FloatDType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D>
+export function prod(x: Tensor<Whole>, options?: ReduceOptions): Tensor<'int32'>
+export function prod(x: AnyTensor, options?: ReduceOptions): AnyTensor {
+  return isWhole(x) ? foldWhole('prod', Binary.mul, to(x, 'int32'), options) : prodFloats(x as FloatTensor, options)
+}
+
+/** Whether any of x over dims is true, which is what is not zero. */
+export function any(x: AnyTensor, options?: ReduceOptions): Tensor<'bool'> {
+  checkTensor('any', 'x', x)
+  return local(() => gt(sum(to(to(x, 'bool'), 'float32'), options), 0))
+}
+
+/** Whether all of x over dims are true, which is what is not zero. */
+export function all(x: AnyTensor, options?: ReduceOptions): Tensor<'bool'> {
+  checkTensor('all', 'x', x)
+  return local(() => eq(sum(to(eq(x, 0), 'float32'), options), 0))
+}
 
 function argReduce(name: 'argmax' | 'argmin') {
-  return (x: FloatTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
-    checkFloat(name, 'x', x)
+  return (x: AnyTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
+    checkTensor(name, 'x', x)
     const flat = options.dim === undefined
     const dim = flat ? 0 : checkDim(name, options.dim as number, x.ndim)
-    return local(() => along(x, flat, dim, options.keepdim ?? false))
+    // Integers are exact in double precision.
+    return local(() => along(isWhole(x) ? to(x, 'float64') : (x as FloatTensor), flat, dim, options.keepdim ?? false))
   }
 
   function along(x: FloatTensor, flat: boolean, dim: number, keepdim: boolean): Tensor<'int32'> {

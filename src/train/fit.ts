@@ -4,8 +4,8 @@ import { checkInteger } from '../ops/check.js'
 import { randomState } from '../ops/random.js'
 import { clipGradNorm } from '../optim/clip.js'
 import type { GroupOptions, Optimizer } from '../optim/optimizer.js'
-import { ReduceLROnPlateau } from '../optim/schedule/plateau.js'
-import type { Schedule } from '../optim/schedule/schedule.js'
+import type { ReduceLROnPlateau } from '../optim/schedule/plateau.js'
+import type { InnerSchedule } from '../optim/schedule/schedule.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Callback, StepContext } from './callbacks.js'
 import { findNonFinite } from './diagnose.js'
@@ -14,8 +14,8 @@ import { History } from './history.js'
 
 export interface FitOptions extends EvaluateOptions {
   optimizer: Optimizer<GroupOptions>
-  /** Of the optimizer's learning rate; ReduceLROnPlateau is given the figure that it monitors after every epoch. */
-  schedule?: Schedule | ReduceLROnPlateau
+  /** Of the optimizer's learning rate; a ReduceLROnPlateau, inside another too, is given the figure that it monitors. */
+  schedule?: InnerSchedule
   /** When the schedule steps; after every epoch by default, OneCycleLR after every batch. */
   scheduleEvery?: 'epoch' | 'step'
   /** The norm that all gradients together, as one vector, may have. */
@@ -141,20 +141,20 @@ class Run {
   }
 
   private stepSchedule(now: 'epoch' | 'step'): void {
-    const { schedule, scheduleEvery, validation } = this.options
+    const { schedule, scheduleEvery } = this.options
     if (!schedule || now !== (scheduleEvery ?? schedule.every)) return
-    if (!(schedule instanceof ReduceLROnPlateau)) {
-      schedule.step()
-      return
-    }
-    const name = schedule.monitor ?? (validation ? 'val_loss' : 'loss')
+    schedule.step(this.figureFor(schedule.plateau, now) as number)
+  }
+
+  // What the schedule, or one inside it, monitors; none if it follows from the number of steps alone.
+  private figureFor(plateau: ReduceLROnPlateau | null, now: 'epoch' | 'step'): number | undefined {
+    if (!plateau) return undefined
+    const name = plateau.monitor ?? (this.options.validation ? 'val_loss' : 'loss')
     const { logs, loss, metrics } = this.context
     const figure = (now === 'epoch' ? logs : ({ loss, ...metrics } as Record<string, number>))[name]
-    if (figure === undefined) {
-      throw new StateError(
-        `fit: expected ReduceLROnPlateau's monitor '${name}' among the figures, got ${Object.keys(logs).join(', ')}`,
-      )
-    }
-    schedule.step(figure)
+    if (figure !== undefined) return figure
+    throw new StateError(
+      `fit: expected ReduceLROnPlateau's monitor '${name}' among the figures, got ${Object.keys(logs).join(', ')}`,
+    )
   }
 }

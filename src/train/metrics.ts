@@ -1,7 +1,7 @@
 import { local } from '../engine/scope.js'
 import { noGrad } from '../ops/autograd.js'
+import { eq } from '../ops/compare.js'
 import { to } from '../ops/convert.js'
-import { eq } from '../ops/elementwise.js'
 import { argmax, mean } from '../ops/reduce.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 

@@ -1,6 +1,8 @@
 // Wrong calls of normalisation, pooling and the variants of convolution.
 import {
+  adaptiveAvgPool1d,
   adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
   adaptiveMaxPool2d,
   avgPool1d,
   avgPool2d,
@@ -27,7 +29,12 @@ const c = ones([4])
 const anything = (v: unknown) => v as never
 
 const wrong: [string, () => unknown, string, RegExp][] = [
-  ['SHAPE', () => conv1d(x, ones([3, 4, 3])), 'conv1d of an image', /^conv1d: expected x \(N,C,L\) with 3 dimensions/],
+  [
+    'SHAPE',
+    () => conv1d(x, ones([3, 4, 3])),
+    'conv1d of an image',
+    /^conv1d: expected x \(N,C,L\) or \(C,L\), got 2×4×8×8$/,
+  ],
   [
     'SHAPE',
     () => conv1d(line, x),
@@ -93,7 +100,28 @@ const wrong: [string, () => unknown, string, RegExp][] = [
   ],
   ['DTYPE', () => convTranspose2d(x, anything(ones([4, 2, 3, 3], { dtype: 'float64' }))), 'two dtypes', /one dtype/],
   ['ARGUMENT', () => avgPool2d(x, 0), 'a kernel of 0', /^avgPool2d: expected kernelSize/],
-  ['SHAPE', () => avgPool2d(line, 2), 'an image of three dimensions', /^avgPool2d: expected x \(N,C,H,W\)/],
+  [
+    'SHAPE',
+    () => avgPool2d(c, 2),
+    'an image of one dimension',
+    /^avgPool2d: expected x \(N,C,H,W\) or \(C,H,W\), got 4$/,
+  ],
+  ['SHAPE', () => maxPool1d(c, 2), 'a line of one dimension', /^maxPool1d: expected x \(N,C,L\) or \(C,L\), got 4$/],
+  ['SHAPE', () => convTranspose2d(c, x), 'transposed, one dimension', /^convTranspose2d: expected x \(N,C,H,W\) or/],
+  ['SHAPE', () => adaptiveAvgPool1d(x, 2), 'adaptive line of an image', /^adaptiveAvgPool1d: expected x \(N,C,L\) or/],
+  ['ARGUMENT', () => adaptiveMaxPool1d(line, 0), 'adaptive line of nothing', /^adaptiveMaxPool1d: expected outputSize/],
+  [
+    'ARGUMENT',
+    () => new nn.Conv2d(4, 3, 3, { paddingMode: anything('mirror') }),
+    'unknown paddingMode',
+    /^Conv2d: expected paddingMode 'zeros', 'reflect', 'replicate' or 'circular', got "mirror"$/,
+  ],
+  [
+    'SHAPE',
+    () => new nn.Conv1d(4, 3, 3, { padding: 9, paddingMode: 'circular' }).forward(line),
+    'more than goes around once',
+    /^pad: expected pads of at most 8/,
+  ],
   ['SHAPE', () => avgPool2d(x, 9), 'a kernel larger than the image', /^avgPool2d: expected a kernel of 1 to 8/],
   ['ARGUMENT', () => avgPool2d(x, 2, { padding: 2 }), 'much padding', /^avgPool2d: expected padding of at most half/],
   [

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type GoldenCase, runCase } from '../golden/case.js'
 import { readGolden } from '../golden/read.js'
 
-const files = ['ops', 'norm', 'operators', 'sweep', 'sweep_nn', 'specials']
+const files = ['ops', 'norm', 'operators', 'sweep', 'sweep_nn', 'specials', 'features']
 const casesOf = (file: string) => readGolden<{ cases: GoldenCase[] }>(`${file}.json`).cases
 
 describe.each([

@@ -39,8 +39,7 @@ function expectRates(actual: readonly number[], expected: readonly number[]): vo
 }
 
 function stepOnce(schedule: optim.Schedule, t: number): void {
-  if (schedule instanceof optim.ReduceLROnPlateau) schedule.step(golden.figures[t] as number)
-  else schedule.step()
+  schedule.step(golden.figures[t])
 }
 
 const titled = golden.runs.map((r) => [`${r.schedule} ${JSON.stringify(r.options)}`, r] as const)
@@ -91,5 +90,74 @@ test('a state of other groups is refused and changes nothing', () => {
   )
   expect(schedule.lastEpoch).toBe(1)
   const plateau = new optim.ReduceLROnPlateau(newOptimizer())
-  expect(() => plateau.loadStateDict({ ...plateau.stateDict(), lrs: [1] })).toThrow(/expected 2 lrs, got 1/)
+  expect(() => plateau.loadStateDict({ ...plateau.stateDict(), lrs: [1] })).toThrow(/expected 2 lrs .*, got 1/)
+})
+
+// PyTorch's SequentialLR gives no figure; inside ours a ReduceLROnPlateau must do what it does alone, only later.
+describe('ReduceLROnPlateau inside another schedule', () => {
+  const options = { patience: 2, factor: 0.5, cooldown: 1 }
+  const rates = (optimizer: optim.SGD) => optimizer.groups.map((group) => group.options.lr as number)
+  const alone = () => {
+    const optimizer = newOptimizer()
+    const plateau = new optim.ReduceLROnPlateau(optimizer, options)
+    return golden.figures.slice(0, 60).map((figure) => {
+      plateau.step(figure)
+      return rates(optimizer)
+    })
+  }
+  const made: Record<string, (optimizer: optim.SGD) => optim.Schedule> = {
+    warmup: (optimizer) => optim.warmup(new optim.ReduceLROnPlateau(optimizer, options), 7),
+    SequentialLR: (optimizer) =>
+      new optim.SequentialLR(optimizer, {
+        schedules: [
+          new optim.LinearLR(optimizer, { startFactor: 1 / 7, totalIters: 6 }),
+          new optim.ReduceLROnPlateau(optimizer, options),
+        ],
+        milestones: [7],
+      }),
+  }
+
+  test.each(Object.entries(made))('%s', (_, make) => {
+    const optimizer = newOptimizer()
+    const schedule = make(optimizer)
+    for (let t = 0; t < 7; t++) {
+      expectRates(
+        rates(optimizer),
+        golden.base.map((lr) => (lr * (t + 1)) / 7),
+      )
+      schedule.step(golden.figures[99 - t])
+    }
+    expect(rates(optimizer)).toEqual(golden.base)
+    const expected = alone()
+    expect(new Set(expected.map(([lr]) => lr)).size).toBeGreaterThan(3)
+    for (const [t, lrs] of expected.entries()) {
+      schedule.step(golden.figures[t])
+      expect(rates(optimizer)).toEqual(lrs)
+      expect(schedule.lastLr).toEqual(lrs)
+    }
+  })
+
+  test.each(Object.entries(made))('%s goes on where it was saved', (_, make) => {
+    for (const saved of [3, 7, 8, 20, 41]) {
+      const [first, second] = [newOptimizer(), newOptimizer()]
+      const a = make(first)
+      for (let t = 0; t < saved; t++) a.step(golden.figures[t])
+      second.lr = 123
+      const b = make(second)
+      b.loadStateDict(JSON.parse(JSON.stringify(a.stateDict())))
+      for (let t = saved; t < 60; t++) {
+        expect(rates(second)).toEqual(rates(first))
+        for (const schedule of [a, b]) schedule.step(golden.figures[t])
+      }
+    }
+  })
+
+  test.each(Object.entries(made))('%s without a figure is refused and changes nothing', (_, make) => {
+    const optimizer = newOptimizer()
+    const schedule = make(optimizer)
+    for (let t = 0; t < 7; t++) schedule.step()
+    expect(() => schedule.step()).toThrow(/^ReduceLROnPlateau: expected the figure it follows, as in step\(loss\), got/)
+    expect(schedule.lastEpoch).toBe(7)
+    expect(rates(optimizer)).toEqual(golden.base)
+  })
 })

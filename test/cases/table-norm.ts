@@ -1,6 +1,8 @@
 // Operations of normalisation, pooling and the variants of convolution, for the table of cases.
 import {
+  adaptiveAvgPool1d,
   adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
   adaptiveMaxPool2d,
   avgPool1d,
   avgPool2d,
@@ -14,6 +16,8 @@ import {
   layerNorm,
   localResponseNorm,
   maxPool1d,
+  maxPool2d,
+  mul,
   normalize,
   type Tensor,
   tensor,
@@ -173,6 +177,24 @@ for (const options of [{}, { p: 1 }, { p: 3, dim: 0 }, { dim: -1, eps: 2 }]) {
 }
 op('normalize of one row', [I(1, 7)], (x) => normalize(x))
 op('normalize of nothing', [I(0, 7)], (x) => normalize(x))
+// ---- without a batch
+const line: Input = { shape: [3, 7], memory: [1, 0] }
+const image: Input = { shape: [3, 5, 6], memory: [1, 2, 0] }
+for (const [name, x] of Object.entries({ line, 'plain line': I(3, 7) })) {
+  op(`conv1d of a ${name}`, [x, I(4, 3, 3), I(4)], (t, weight, bias) => conv1d(t, weight, { bias, padding: 1 }))
+  op(`pools of a ${name}`, [x], (t) => mul(maxPool1d(t, 2), avgPool1d(t, 2)))
+  op(`adaptive pools of a ${name}`, [x], (t) => mul(adaptiveMaxPool1d(t, 4), adaptiveAvgPool1d(t, 4)))
+}
+for (const [name, x] of Object.entries({ image, 'plain image': I(3, 5, 6) })) {
+  op(`conv2d of an ${name}`, [x, I(4, 3, 3, 2), I(4)], (t, weight, bias) => conv2d(t, weight, { bias, stride: 2 }))
+  op(`convTranspose2d of an ${name}`, [x, I(3, 2, 2, 3)], (t, weight) => convTranspose2d(t, weight, { stride: 2 }))
+  op(`pools of an ${name}`, [x], (t) => mul(maxPool2d(t, 2), avgPool2d(t, 2)))
+  op(`adaptive pools of an ${name}`, [x], (t) => mul(adaptiveMaxPool2d(t, [3, 2]), adaptiveAvgPool2d(t, [3, 2])))
+}
+for (const x of [I(2, 3, 9), I(0, 2, 5), I(1, 17, 33), { shape: [3, 5, 8], memory: [0, 2, 1] }]) {
+  op(`adaptiveAvgPool1d ${text(x)}`, [x], (t) => adaptiveAvgPool1d(t, 4))
+  op(`adaptiveMaxPool1d ${text(x)}`, [x], (t) => adaptiveMaxPool1d(t, 4))
+}
 op('dropout2d of nothing', [I(2, 3, 4, 5)], (x) => dropout2d(x, { p: 0 }))
 
 export const cases: readonly OpCase[] = list

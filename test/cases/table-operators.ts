@@ -150,6 +150,10 @@ export function operatorCases(
   op('pad cutting off', [I(5, 6)], (x) => pad(x, [-1, 2, 1, -3]))
   op('pad reflect', [I(2, 4, 5)], (x) => pad(x, [4, 2, 1, 3], { mode: 'reflect' }))
   op('pad replicate', [I(2, 4, 5)], (x) => pad(x, [1, 7, 2, 0], { mode: 'replicate' }))
+  op('pad circular', [I(2, 4, 5)], (x) => pad(x, [4, 5, 1, 3], { mode: 'circular' }))
+  op('pad circular around an image', [{ shape: [2, 3, 4, 5], memory: [0, 2, 3, 1] }], (x) =>
+    pad(x, [1, 2, 3, 0], { mode: 'circular' }),
+  )
   op('flip of all', [{ shape: [3, 5, 4], memory: [2, 0, 1] }], (x) => flip(x, [0, 1, 2]))
   op('tile everywhere', [{ shape: [3, 5, 4], memory: [2, 0, 1] }], (x) => tile(x, [2, 1, 3]))
   op('repeat', [I(2, 3)], (x) => repeat(x, [2, 2, 1]))

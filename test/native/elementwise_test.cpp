@@ -76,7 +76,8 @@ const Bound unary_bounds[] = {UNARY(identity, 0), UNARY(neg, 0),          UNARY(
                               UNARY(exp, 2),      UNARY(log, 2),          UNARY(sqrt, 0.5),   UNARY(rsqrt, 1.5),
                               UNARY(square, 0.5), UNARY(reciprocal, 0.5), UNARY(sin, 2),      UNARY(cos, 2),
                               UNARY(tanh, 4),     UNARY(sigmoid, 4),      UNARY(relu, 0),     UNARY(expm1, 3),
-                              UNARY(log1p, 3),    UNARY(erf, 3),          UNARY(softplus, 3), UNARY(hardsigmoid, 2)};
+                              UNARY(log1p, 3),    UNARY(erf, 3),          UNARY(softplus, 3), UNARY(hardsigmoid, 2),
+                              UNARY(floor, 0),    UNARY(ceil, 0),         UNARY(round, 0),    UNARY(trunc, 0)};
 const Bound binary_bounds[] = {BINARY(add, 0.5), BINARY(sub, 0.5),   BINARY(mul, 0.5),   BINARY(div, 0.5),
                                BINARY(pow, 2),   BINARY(maximum, 0), BINARY(minimum, 0), BINARY(relu_grad, 0)};
 
@@ -179,6 +180,23 @@ TEST(elementwise_of_any_layout) {
       run(k, context, got, mask);
       for (int i = 0; i < 5; i++) CHECK_SAME(got[i], expected[i]);
       CHECK_SAME(mask, expected_mask);
+    });
+  }
+}
+
+TEST(halves_round_to_even) {
+  const i64 n = 2003;
+  Buffer<float> x(n), expected(n), got(n);
+  for (i64 i = 0; i < n; i++) x[i] = static_cast<float>(i - n / 2) / 2;
+  const auto layout = dense(n, 2);
+  Workers serial(1);
+  for (Unary kind : {Unary::floor, Unary::ceil, Unary::round, Unary::trunc}) {
+    reference::unary<float>({expected, x, i32(kind), 1, layout.data(), 3}, serial);
+    on_every_backend([&](const Kernels& k, Context& context) {
+      got.poison();
+      k.unary({got, x, i32(kind), 1, layout.data(), 3}, context);
+      CHECK_SAME(got, expected);
+      for (i64 i = 0; i < n; i++) CHECK(std::signbit(got[i]) == std::signbit(expected[i]));
     });
   }
 }

@@ -179,3 +179,16 @@ test('ReduceLROnPlateau watches a figure of the epoch', async () => {
     /^fit: expected ReduceLROnPlateau's monitor 'val_accuracy' among the figures, got loss, val_loss/,
   )
 })
+
+test('ReduceLROnPlateau watches it from inside warm-up too', async () => {
+  const model = classifier()
+  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3 })
+  const plateau = new optim.ReduceLROnPlateau(optimizer, { mode: 'max', patience: 0, threshold: 1 })
+  const rates: number[] = []
+  const callbacks = [{ onEpochEnd: () => void rates.push(optimizer.lr as number) }]
+  const schedule = optim.warmup(plateau, 2)
+  await fit(model, batches(2, 8), { loss: crossEntropy, optimizer, epochs: 5, schedule, callbacks })
+  expect(rates.map((lr) => lr.toExponential(6))).toEqual(
+    [1e-3, 1e-3, 1e-3, 1e-4, 1e-5].map((lr) => lr.toExponential(6)),
+  )
+})

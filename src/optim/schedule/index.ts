@@ -17,5 +17,5 @@ export {
 } from './decay.js'
 export { OneCycleLR, type OneCycleLROptions } from './one-cycle.js'
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions, type ReduceLROnPlateauState } from './plateau.js'
-export { Schedule, type ScheduleRule, type ScheduleState } from './schedule.js'
+export { type InnerSchedule, Schedule, type ScheduleRule, type ScheduleState } from './schedule.js'
 export { SequentialLR, type SequentialLROptions, warmup } from './sequential.js'

@@ -1,7 +1,7 @@
 import { ArgumentError, FormatError } from '../../errors.js'
 import { checkInteger, checkNumber } from '../../ops/check.js'
 import type { GroupOptions, Optimizer } from '../optimizer.js'
-import { perGroup } from './schedule.js'
+import { initialLr, perGroup } from './schedule.js'
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the figure is better when lower or when higher. */
@@ -28,6 +28,8 @@ export interface ReduceLROnPlateauState {
   badEpochs: number
   cooldown: number
   lrs: number[]
+  /** Where it begins, if it follows another schedule. */
+  baseLrs: number[]
 }
 
 const defaults = {
@@ -49,6 +51,9 @@ export class ReduceLROnPlateau {
   lastEpoch = 0
   private readonly options: Omit<Required<ReduceLROnPlateauOptions>, 'monitor' | 'minLr'>
   private readonly minLrs: number[]
+  private baseLrs: number[]
+  /** @internal */
+  readonly plateau = this
   private best: number
   private badEpochs = 0
   private cooldown = 0
@@ -68,11 +73,17 @@ export class ReduceLROnPlateau {
     this.options = rest
     this.monitor = monitor
     this.minLrs = perGroup('ReduceLROnPlateau', 'minLr', optimizer, minLr)
+    this.baseLrs = optimizer.groups.map((group) => initialLr(group))
     this.best = this.worst
   }
 
   /** To be called after each validation with its figure. */
   step(figure: number): void {
+    if (typeof figure !== 'number') {
+      throw new ArgumentError(
+        `ReduceLROnPlateau: expected the figure it follows, as in step(loss), got ${typeof figure}`,
+      )
+    }
     const { options } = this
     this.lastEpoch++
     if (this.isBetter(figure)) {
@@ -91,6 +102,18 @@ export class ReduceLROnPlateau {
     this.badEpochs = 0
   }
 
+  /** @internal The rate of a group: as it was before any schedule at t = 0, and as it is afterwards. */
+  at(t: number, group: number): number {
+    return t === 0 ? (this.baseLrs[group] as number) : (this.lastLr[group] as number)
+  }
+
+  /** @internal As part of another schedule: begins at t = 0, and then takes a step each time. */
+  moveTo(t: number, figure?: number): void {
+    if (t === 0)
+      this.restore({ ...this.stateDict(), lastEpoch: 0, best: null, badEpochs: 0, cooldown: 0, lrs: this.baseLrs })
+    else if (t !== this.lastEpoch) this.step(figure as number)
+  }
+
   /** The rate of each group. */
   get lastLr(): number[] {
     return this.optimizer.groups.map((group) => group.options.lr as number)
@@ -98,23 +121,30 @@ export class ReduceLROnPlateau {
 
   /** Plain numbers, for loadStateDict. */
   stateDict(): ReduceLROnPlateauState {
-    const { lastEpoch, badEpochs, cooldown } = this
-    return { lastEpoch, best: Number.isFinite(this.best) ? this.best : null, badEpochs, cooldown, lrs: this.lastLr }
+    const { lastEpoch, badEpochs, cooldown, lastLr, baseLrs } = this
+    const best = Number.isFinite(this.best) ? this.best : null
+    return { lastEpoch, best, badEpochs, cooldown, lrs: lastLr, baseLrs: [...baseLrs] }
   }
 
   /** Continues where stateDict() was taken; throws FormatError, and changes nothing, if it does not fit. */
   loadStateDict(state: ReduceLROnPlateauState): void {
-    const { groups } = this.optimizer
-    if (state.lrs?.length !== groups.length) {
-      throw new FormatError(
-        `ReduceLROnPlateau.loadStateDict: expected ${groups.length} lrs, got ${String(state.lrs?.length)}`,
-      )
-    }
-    this.lastEpoch = state.lastEpoch
-    this.best = state.best ?? this.worst
-    this.badEpochs = state.badEpochs
-    this.cooldown = state.cooldown
-    for (const [i, { options }] of groups.entries()) options.lr = state.lrs[i] as number
+    this.checkState(state)
+    this.restore(state)
+  }
+
+  /** @internal */
+  checkState({ lrs, baseLrs }: ReduceLROnPlateauState): void {
+    const groups = this.optimizer.groups.length
+    if (lrs?.length === groups && baseLrs?.length === groups) return
+    throw new FormatError(
+      `ReduceLROnPlateau.loadStateDict: expected ${groups} lrs and baseLrs, got ${lrs?.length} and ${baseLrs?.length}`,
+    )
+  }
+
+  /** @internal */
+  restore({ lastEpoch, best, badEpochs, cooldown, lrs, baseLrs }: ReduceLROnPlateauState): void {
+    Object.assign(this, { lastEpoch, best: best ?? this.worst, badEpochs, cooldown, baseLrs: [...baseLrs] })
+    for (const [i, { options }] of this.optimizer.groups.entries()) options.lr = lrs[i] as number
   }
 
   private get worst(): number {

@@ -1,11 +1,12 @@
 import { ArgumentError, FormatError } from '../../errors.js'
 import type { GroupOptions, Optimizer } from '../optimizer.js'
+import type { ReduceLROnPlateau, ReduceLROnPlateauState } from './plateau.js'
 
 export interface ScheduleState {
   lastEpoch: number
   baseLrs: number[]
   /** Of the schedules that this one is made of. */
-  inner: ScheduleState[]
+  inner: (ScheduleState | ReduceLROnPlateauState)[]
 }
 
 /** What a schedule is made of: the rate of a group with this base rate after t steps, and what else follows from t. */
@@ -14,8 +15,13 @@ export interface ScheduleRule {
   /** The base rates; by default those that the groups had before any schedule. */
   baseLrs?: number[]
   onMove?: (t: number) => void
-  inner?: readonly Schedule[]
+  /** Of the schedules that this one is made of: called before the rates are asked for. */
+  moveInner?: (t: number, figure?: number) => void
+  inner?: readonly InnerSchedule[]
 }
+
+/** What a schedule can be made of: one that follows from t alone, or one that follows figures. */
+export type InnerSchedule = Schedule | ReduceLROnPlateau
 
 // A group's rate before any schedule: schedules that follow each other all start from it.
 const initialLrs = new WeakMap<object, number>()
@@ -40,9 +46,14 @@ export abstract class Schedule {
     this.moveTo(0)
   }
 
-  /** To be called after the optimiser's step, or after the epoch. */
-  step(): void {
-    this.moveTo(this.lastEpoch + 1)
+  /** To be called after the optimiser's step, or after the epoch; with its figure where a ReduceLROnPlateau is inside. */
+  step(figure?: number): void {
+    this.moveTo(this.lastEpoch + 1, figure)
+  }
+
+  /** The ReduceLROnPlateau that this schedule is made of, among others: step() is to be given its figure. */
+  get plateau(): ReduceLROnPlateau | null {
+    return this.rule.inner?.map((schedule) => schedule.plateau).find((found) => found !== null) ?? null
   }
 
   /** The rate of each group, as last set by this schedule. */
@@ -56,7 +67,8 @@ export abstract class Schedule {
   }
 
   /** @internal As after t steps. */
-  moveTo(t: number): void {
+  moveTo(t: number, figure?: number): void {
+    this.rule.moveInner?.(t, figure)
     const rates = this.baseLrs.map((_, group) => this.at(t, group))
     this.lastEpoch = t
     this.rule.onMove?.(t)
@@ -76,7 +88,8 @@ export abstract class Schedule {
     this.moveTo(state.lastEpoch)
   }
 
-  private checkState({ lastEpoch, baseLrs, inner }: ScheduleState): void {
+  /** @internal */
+  checkState({ lastEpoch, baseLrs, inner }: ScheduleState): void {
     const schedules = this.rule.inner ?? []
     const groups = this.baseLrs.length
     if (!Number.isInteger(lastEpoch) || baseLrs?.length !== groups || inner?.length !== schedules.length) {
@@ -86,20 +99,22 @@ export abstract class Schedule {
       )
     }
     schedules.forEach((schedule, i) => {
-      schedule.checkState(inner[i] as ScheduleState)
+      schedule.checkState(inner[i] as ScheduleState & ReduceLROnPlateauState)
     })
   }
 
-  private restore({ lastEpoch, baseLrs, inner }: ScheduleState): void {
+  /** @internal */
+  restore({ lastEpoch, baseLrs, inner }: ScheduleState): void {
     this.lastEpoch = lastEpoch
     this.baseLrs = [...baseLrs]
     this.rule.inner?.forEach((schedule, i) => {
-      schedule.restore(inner[i] as ScheduleState)
+      schedule.restore(inner[i] as ScheduleState & ReduceLROnPlateauState)
     })
   }
 }
 
-function initialLr(group: { options: GroupOptions }): number {
+/** The rate that a group had before any schedule. */
+export function initialLr(group: { options: GroupOptions }): number {
   const lr = initialLrs.get(group) ?? (group.options.lr as number)
   initialLrs.set(group, lr)
   return lr
