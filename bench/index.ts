@@ -1,12 +1,88 @@
-// `npm run bench [-- training longevity]`
-import { longevity } from './longevity.js'
-import { training } from './training.js'
+// `npm run bench`: Quern beside the machine's limits and every peer that is installed; `npm run bench -- --help`.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { build } from './build.js'
+import { chartSvg } from './chart.js'
+import { type Options, readOptions, type Selection, select, type TableName, tableNames } from './options.js'
+import { endPeers } from './peer.js'
+import { Peers } from './peers.js'
+import { Probe } from './probe.js'
+import { heading, progressLine, report } from './report.js'
+import { type Context, complete, type Result, type Table } from './table.js'
+import { kernels } from './tables/kernels.js'
+import { longevity } from './tables/longevity.js'
+import { machine } from './tables/machine.js'
+import { memory } from './tables/memory.js'
+import { overhead } from './tables/overhead.js'
+import { peers as peerTable } from './tables/peers.js'
+import { scaling } from './tables/scaling.js'
+import { trainings } from './tables/training.js'
 
-const benches: Record<string, () => Promise<void>> = { training, longevity }
-const asked = process.argv.slice(2)
-const unknown = asked.filter((name) => !(name in benches))
-if (unknown.length > 0) {
-  console.error(`bench: expected ${Object.keys(benches).join(' or ')}, got ${unknown.join(', ')}`)
+const makers: Record<TableName, (context: Context) => Promise<Table>> = {
+  ...{ machine, kernels, training: trainings, peers: peerTable, overhead, scaling, memory, longevity },
+}
+const folder = process.env.QUERN_BENCH_RESULTS ?? fileURLToPath(new URL('results', import.meta.url))
+// A quick run ends within a minute; what is begun when this many seconds are over still ends.
+const quickSeconds = 45
+
+async function main(options: Options, selection: Selection): Promise<void> {
+  const start = performance.now()
+  const probe = await Probe.start()
+  const peers = new Peers(options.threads ?? availableParallelism(), options.isa)
+  const progress = progressLine(options.json)
+  const results: Result[] = []
+  try {
+    const about = await peers.about('quern')
+    const common = { peers, probe, threads: about?.threads ?? 1, isa: about?.isa ?? '', quick: options.quick, progress }
+    for (const [i, name] of selection.tables.entries()) {
+      // What is left of the time is shared by the tables that are left.
+      const now = performance.now()
+      const rest = start + 1000 * quickSeconds - now
+      const deadline = options.quick ? now + rest / (selection.tables.length - i) : Number.POSITIVE_INFINITY
+      const context = { ...common, deadline, wanted: (row: string) => selection.wanted(name, row) }
+      const table = await makers[name](context)
+      const result = await complete({ ...table, absent: [...peers.absent.values()] }, context)
+      results.push(result)
+      progress('')
+      save(result)
+      if (!options.json) console.log(i === 0 ? `${heading(result)}\n${report(result)}` : report(result))
+    }
+  } finally {
+    progress('')
+    await Promise.all([peers.close(), probe.close()])
+  }
+  if (options.json) console.log(JSON.stringify(results, null, 2))
+}
+
+function save(result: Result): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(`${folder}/${result.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
+  const svg = chartSvg(result)
+  if (svg) writeFileSync(`${folder}/${result.name}.svg`, svg)
+}
+
+const options = readOptions()
+const selection = select(options.only)
+if (!selection) {
+  const asked = options.only.join(' ')
+  console.error(`error: --only: expected ${tableNames.join(', ')} or a part of a row's name, got ${asked}`)
   process.exit(2)
 }
-for (const name of asked.length > 0 ? asked : ['training']) await benches[name]?.()
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    endPeers()
+    process.exit(code)
+  })
+}
+process.once('exit', endPeers)
+if (!build()) process.exit(1)
+try {
+  await main(options, selection)
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`)
+  process.exit(2)
+}
