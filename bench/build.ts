@@ -1,19 +1,18 @@
 // What the bench runs: the addon, dist/, the probe, and Quern's contestant on top of them.
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
-import { build as buildTargets } from '../scripts/build.mjs'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** Builds what is stale; false if that fails. Says so on stderr, for stdout belongs to the results. */
+/** Builds what is stale; false if that fails, with the reason on stderr. */
 export function build(): boolean {
-  const { log } = console
-  console.log = console.error
-  try {
-    const backend = process.env.QUERN_BACKEND === 'wasm' ? 'wasm' : 'native'
-    if (!buildTargets([backend, 'ts', 'probe'])) return false
-  } finally {
-    console.log = log
+  const backend = process.env.QUERN_BACKEND === 'wasm' ? 'wasm' : 'native'
+  const command = [path('../scripts/build.mjs'), backend, 'ts', 'probe']
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' })
+  if (status !== 0) {
+    console.error(stdout, stderr)
+    return false
   }
   // Bundled, so that a process starts as fast as a user's; 'quern' stays an import of the package as it is published.
   buildSync({

@@ -1,9 +1,9 @@
 // `npm run bench`: Quern beside the machine's limits and every peer that is installed; `npm run bench -- --help`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.js'
-import { chartSvg } from './chart.js'
 import { type Options, readOptions, type Selection, select, type TableName, tableNames } from './options.js'
 import { endPeers } from './peer.js'
 import { Peers } from './peers.js'
@@ -23,39 +23,44 @@ const makers: Record<TableName, (context: Context) => Promise<Table>> = {
   ...{ machine, kernels, training: trainings, peers: peerTable, overhead, scaling, memory, longevity },
 }
 const folder = process.env.QUERN_BENCH_RESULTS ?? fileURLToPath(new URL('results', import.meta.url))
-// A quick run ends within a minute; what is begun when this many seconds are over still ends.
-const quickSeconds = 45
+// A quick run ends within a minute: no row is begun after the first of these seconds, and the last end it anyway.
+const quick = { rows: 40, all: 55 }
 
 async function main(options: Options, selection: Selection): Promise<void> {
   const start = performance.now()
   const probe = await Probe.start()
   const peers = new Peers(options.threads ?? availableParallelism(), options.isa)
-  const progress = progressLine(options.json)
   const results: Result[] = []
+  const over = options.quick ? delay(1000 * quick.all, null, { ref: false }) : new Promise<null>(() => {})
   try {
     const about = await peers.about('quern')
     const common = { peers, probe, threads: about?.threads ?? 1, isa: about?.isa ?? '', quick: options.quick, progress }
     for (const [i, name] of selection.tables.entries()) {
       // What is left of the time is shared by the tables that are left.
       const now = performance.now()
-      const rest = start + 1000 * quickSeconds - now
+      const rest = start + 1000 * quick.rows - now
       const deadline = options.quick ? now + rest / (selection.tables.length - i) : Number.POSITIVE_INFINITY
       const context = { ...common, deadline, wanted: (row: string) => selection.wanted(name, row) }
-      const table = await makers[name](context)
+      const table = await Promise.race([makers[name](context), over])
+      if (!table) {
+        console.error(`bench: the minute was over before ${selection.tables.slice(i).join(', ')}`)
+        break
+      }
       const result = await complete({ ...table, absent: [...peers.absent.values()] }, context)
       results.push(result)
       progress('')
-      save(result)
+      await save(result)
       if (!options.json) console.log(i === 0 ? `${heading(result)}\n${report(result)}` : report(result))
     }
   } finally {
     progress('')
-    await Promise.all([peers.close(), probe.close()])
+    endPeers()
   }
   if (options.json) console.log(JSON.stringify(results, null, 2))
 }
 
-function save(result: Result): void {
+async function save(result: Result): Promise<void> {
+  const { chartSvg } = await import('./chart.js')
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/${result.name}.json`, `${JSON.stringify(result, null, 2)}\n`)
   const svg = chartSvg(result)
@@ -63,6 +68,7 @@ function save(result: Result): void {
 }
 
 const options = readOptions()
+const progress = progressLine(options.json)
 const selection = select(options.only)
 if (!selection) {
   const asked = options.only.join(' ')
@@ -79,9 +85,12 @@ for (const [signal, code] of [
   })
 }
 process.once('exit', endPeers)
+progress('building')
 if (!build()) process.exit(1)
 try {
   await main(options, selection)
+  // A row that the minute cut short may still wait for its answer.
+  process.exit(0)
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`)
   process.exit(2)

@@ -114,12 +114,6 @@ export class Peers {
     return versions
   }
 
-  async close(): Promise<void> {
-    const all = await Promise.allSettled(this.started.values())
-    await Promise.all(all.map((one) => (one.status === 'fulfilled' ? one.value?.peer.close() : undefined)))
-    this.started.clear()
-  }
-
   // ONNX Runtime runs models from files, which PyTorch writes.
   private async given(name: PeerName, work: Work): Promise<Work & { file?: string }> {
     if (name !== 'onnxruntime' && name !== 'onnxruntimeWeb') return work

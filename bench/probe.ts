@@ -35,10 +35,6 @@ export class Probe {
     return found
   }
 
-  close(): Promise<void> {
-    return this.peer.close()
-  }
-
   private async open(line: string): Promise<Limit> {
     const { work } = (await this.peer.ask(line)) as { work: number }
     const run = async (count: number): Promise<number> => {

@@ -58,7 +58,7 @@ export function report(result: Result): string {
   }
   if (rows.length === 0) out.push('  no rows')
   const remarks = [...notes, ...absent.map(({ peer, install }) => `${peer} is absent: ${install}`)]
-  return [...out, ...remarks.map((text) => colour('dim', `  ${text}`))].join('\n')
+  return [...out, ...remarks.map((text) => colour('dim', `  ${text}`))].map((line) => line.trimEnd()).join('\n')
 }
 
 const isRelative = (column: string): boolean => column === '×' || column === 'of limit'

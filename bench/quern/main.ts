@@ -14,5 +14,8 @@ await serve({
     if (work.op === 'train') return [openTraining(work)]
     return [work.op === 'infer' ? openInference(work) : openKernel(work)]
   },
-  memory: () => ({ rss: process.memoryUsage().rss, ...runtime().memory, delay: loopDelay() }),
+  memory() {
+    const { live, reserved } = runtime().memory
+    return { rss: process.memoryUsage().rss, live, reserved, delay: loopDelay() }
+  },
 })

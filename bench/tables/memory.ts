@@ -29,7 +29,7 @@ export async function memory(context: Context): Promise<Table> {
     if (!context.wanted(name) || (context.quick && model === 'resnet18')) continue
     const cells: Row['cells'] = {}
     for (const peer of peers) {
-      for (const layout of layouts[peer]) {
+      for (const layout of context.quick ? layouts[peer].slice(0, 1) : layouts[peer]) {
         context.progress(`memory, ${name}: ${titleOf(peer)}`)
         const work = { op: 'train' as const, model, batch, ...(layout ? { layout } : {}) }
         const peak = await peakOf(context, peer, work, context.quick ? 2 : 5)
