@@ -1,4 +1,8 @@
 // Times contestants side by side: each runs a chunk in turn, round after round, so that a drifting machine hits all alike.
+import { setTimeout as delay } from 'node:timers/promises'
+
+// Milliseconds between two turns: some peers' threads go on spinning for a while after their work.
+const pause = 10
 
 /** Somebody who does a row's work. */
 export interface Contestant {
@@ -62,6 +66,7 @@ export async function interleave(
     for (const entry of entries) {
       if (round >= entry.rounds) continue
       const { contestant, count, samples } = entry
+      await delay(pause)
       const done = await attempt(contestant, async () => samples.push((await contestant.run(count)) / count))
       if (!done) entries = entries.filter((e) => e !== entry)
     }
