@@ -1,10 +1,10 @@
 // One picture of a table: each row's share of the machine's limit, and how many times faster Quern is than each peer.
 import { type EChartsOption, init } from 'echarts'
 import { formatNumber, ratio } from './report.js'
-import type { Result } from './table.js'
+import type { Cell, Result } from './table.js'
 
 const width = 1200
-const rowHeight = 20
+const rowHeight = 18
 const margin = { top: 96, bottom: 56 }
 const ink = '#1f2933'
 const faint = '#9aa5b1'
@@ -17,7 +17,7 @@ export function chartSvg(result: Result): string | null {
   const limited = rows.some(({ limit }) => limit !== undefined)
   const peers = result.columns.filter((column) => column !== subject)
   if (!limited && peers.length === 0) return null
-  const perRow = limited ? rowHeight : Math.max(rowHeight, 12 * peers.length + 8)
+  const perRow = Math.max(rowHeight, 10 * peers.length + 8)
   const height = margin.top + margin.bottom + perRow * rows.length
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
   chart.setOption(option(result, subject, peers, limited))
@@ -29,8 +29,8 @@ export function chartSvg(result: Result): string | null {
 function option(result: Result, subject: string, peers: string[], limited: boolean): EChartsOption {
   const { title, cpu, threads, isa, date, rows } = result
   const names = rows.map(({ name }) => name)
-  const left = 310
-  const middle = 760
+  const left = 350
+  const middle = 790
   const grids = limited && peers.length > 0
   const panel = { top: margin.top, bottom: margin.bottom, containLabel: false }
   const share = { ...panel, left, right: grids ? width - middle + 20 : 40 }
@@ -49,7 +49,10 @@ function option(result: Result, subject: string, peers: string[], limited: boole
     legend: { right: 60, top: 24, data: peers, itemWidth: 12, itemHeight: 12, textStyle: { color: ink } },
     grid: [...(limited ? [share] : []), ...(peers.length > 0 ? [speed] : [])],
     yAxis: [...(limited ? [side(true, 0)] : []), ...(peers.length > 0 ? [side(!limited, limited ? 1 : 0)] : [])],
-    xAxis: [...(limited ? [shareAxis] : []), ...(peers.length > 0 ? [speedAxis(limited ? 1 : 0)] : [])],
+    xAxis: [
+      ...(limited ? [shareAxis] : []),
+      ...(peers.length > 0 ? [speedAxis(result, subject, limited ? 1 : 0)] : []),
+    ],
     series: [...(limited ? shareSeries(result, subject) : []), ...speedSeries(result, subject, peers, limited ? 1 : 0)],
   } as EChartsOption
 }
@@ -61,26 +64,30 @@ const named = (name: string) => ({
 
 const shareAxis = {
   ...named('share of the limit measured beside it, %; the mark is the goal'),
-  ...{ type: 'value' as const, min: 0, gridIndex: 0 },
+  ...{ type: 'value' as const, min: 0, max: ({ max }: { max: number }) => Math.max(100, max), gridIndex: 0 },
 }
 
-const speedAxis = (gridIndex: number) => ({
-  ...named('times as good as the peer'),
-  ...{ type: 'log' as const, logBase: 10, gridIndex },
-})
+function speedAxis({ rows, smaller, columns }: Result, subject: string, gridIndex: number) {
+  const ratios = rows.flatMap(({ cells }) =>
+    columns.map((column) => speedUp(cells[subject], cells[column], smaller) ?? 1),
+  )
+  const [low, high] = [Math.min(...ratios), Math.max(...ratios)]
+  const logBase = high / low > 64 ? 10 : 2
+  const power = (value: number, round: (v: number) => number) => logBase ** round(Math.log(value) / Math.log(logBase))
+  const range = { min: power(low, Math.floor), max: power(high, Math.ceil) }
+  return { ...named('times as good as the peer'), type: 'log' as const, logBase, gridIndex, ...range }
+}
+
+function speedUp(ours: Cell | undefined, theirs: Cell | undefined, smaller?: boolean): number | null {
+  return ours && theirs ? ratio(ours.value, theirs.value, smaller) : null
+}
 
 function shareSeries({ rows }: Result, subject: string): object[] {
   const data = rows.map(({ cells, limit }) => (limit ? (100 * (cells[subject]?.value ?? 0)) / limit : null))
   const goals = rows.flatMap(({ goal }, i) => (goal === undefined ? [] : [[100 * goal, i]]))
   const axes = { xAxisIndex: 0, yAxisIndex: 0 }
   const bar = { itemStyle: { color: '#334e68' }, barWidth: '62%' }
-  const label = {
-    show: true,
-    position: 'right',
-    fontSize: 11,
-    color: ink,
-    formatter: labelled((v) => `${Math.round(v)}`),
-  }
+  const label = valueLabel('insideLeft', '#ffffff', 11, (v) => `${Math.round(v)}`)
   const mark = { type: 'scatter', symbol: 'rect', symbolSize: [3, 16], itemStyle: { color: '#f59e0b' }, z: 3 }
   return [
     { type: 'bar', data, ...axes, ...bar, label },
@@ -89,19 +96,10 @@ function shareSeries({ rows }: Result, subject: string): object[] {
 }
 
 function speedSeries({ rows, smaller }: Result, subject: string, peers: string[], index: number): object[] {
-  const label = {
-    show: true,
-    position: 'right',
-    fontSize: 10,
-    color: ink,
-    formatter: labelled((v) => `${formatNumber(v)}×`),
-  }
+  const label = valueLabel('right', ink, 10, (v) => `${formatNumber(v)}×`)
   return peers.map((peer, i) => ({
-    ...{ type: 'bar', name: peer, xAxisIndex: index, yAxisIndex: index, barGap: '10%', barCategoryGap: '25%', label },
-    data: rows.map(({ cells }) => {
-      const [ours, theirs] = [cells[subject]?.value, cells[peer]?.value]
-      return ours && theirs ? ratio(ours, theirs, smaller) : null
-    }),
+    ...{ type: 'bar', name: peer, xAxisIndex: index, yAxisIndex: index, barGap: '5%', barCategoryGap: '20%', label },
+    data: rows.map(({ cells }) => speedUp(cells[subject], cells[peer], smaller)),
     ...(i === 0 ? { markLine: even } : {}),
   }))
 }
@@ -112,7 +110,7 @@ const even = {
   ...{ lineStyle: { color: ink, type: 'solid' as const, width: 1 }, data: [{ xAxis: 1 }] },
 }
 
-const labelled =
-  (format: (value: number) => string) =>
-  ({ value }: { value: number | null }): string =>
-    typeof value === 'number' ? format(value) : ''
+function valueLabel(position: string, color: string, fontSize: number, format: (value: number) => string): object {
+  const formatter = ({ value }: { value: number | null }): string => (typeof value === 'number' ? format(value) : '')
+  return { show: true, position, color, fontSize, formatter }
+}

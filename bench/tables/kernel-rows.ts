@@ -46,7 +46,7 @@ function conv({ group, shape, goals, depthwise = false, quick = false }: Shape):
   const channels = depthwise ? `${c}` : `${c}→${k}`
   return (Object.keys(goals) as Pass[]).map((pass): Plan => {
     const work: Conv = { op: 'conv', ...geometry, pass }
-    const name = `conv ${n}×${h}×${h} ${channels} ${kernel}×${kernel}${stride > 1 ? ` s${stride}` : ''} ${titles[pass]}`
+    const name = `${depthwise ? 'depthwise' : 'conv'} ${n}×${h}×${h} ${channels} ${kernel}×${kernel}${stride > 1 ? ` s${stride}` : ''} ${titles[pass]}`
     const goal = goals[pass] as number
     const row = { group, name, work, goal, quick }
     return depthwise

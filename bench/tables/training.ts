@@ -3,7 +3,12 @@ import { titleOf } from '../peers.js'
 import { type Context, columnsOf, compare, type Plan, type Table } from '../table.js'
 
 const training = (title: string, model: string, batch: number, optimizer: string, quick = false): Plan => ({
-  ...{ group: 'training', name: `${title}, batch ${batch}`, unit: model === 'mlp' ? 'steps/s' : 'images/s', quick },
+  ...{
+    group: 'a step of training',
+    name: `${title}, batch ${batch}`,
+    unit: model === 'mlp' ? 'steps/s' : 'images/s',
+    quick,
+  },
   ...{ work: { op: 'train', model, batch }, amount: model === 'mlp' ? 1 : batch, note: optimizer },
 })
 
