@@ -11,7 +11,7 @@ const kinds: [string, Work][] = [
 
 export async function longevity(context: Context): Promise<Table> {
   const chunks = 10
-  const steps = context.quick ? 10 : Number(process.env.STEPS ?? 2000) / chunks
+  const steps = context.quick ? 10 : Number(process.env.STEPS ?? 5000) / chunks
   const rows: Row[] = []
   const notes: string[] = []
   for (const [kind, work] of kinds) {
