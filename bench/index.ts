@@ -33,14 +33,17 @@ async function main(options: Options, selection: Selection): Promise<void> {
   const results: Result[] = []
   const over = options.quick ? delay(1000 * quick.all, null, { ref: false }) : new Promise<null>(() => {})
   try {
-    const about = await peers.about('quern')
-    const common = { peers, probe, threads: about?.threads ?? 1, isa: about?.isa ?? '', quick: options.quick, progress }
+    const { threads = 1, isa = '' } = (await peers.about('quern')) ?? {}
+    // What Quern can use, everybody may.
+    peers.threads = threads
+    const common = { peers, probe, threads, isa, quick: options.quick, progress }
     for (const [i, name] of selection.tables.entries()) {
       // What is left of the time is shared by the tables that are left.
       const now = performance.now()
       const rest = start + 1000 * quick.rows - now
       const deadline = options.quick ? now + rest / (selection.tables.length - i) : Number.POSITIVE_INFINITY
-      const context = { ...common, deadline, wanted: (row: string) => selection.wanted(name, row) }
+      const sample = options.quick && !selection.named(name)
+      const context = { ...common, deadline, sample, wanted: (row: string) => selection.wanted(name, row) }
       const table = await Promise.race([makers[name](context), over])
       if (!table) {
         console.error(`bench: the minute was over before ${selection.tables.slice(i).join(', ')}`)
@@ -89,8 +92,8 @@ progress('building')
 if (!build()) process.exit(1)
 try {
   await main(options, selection)
-  // A row that the minute cut short may still wait for its answer.
-  process.exit(0)
+  // A row that the minute cut short may still be waiting.
+  process.stdout.write('', () => process.exit(0))
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`)
   process.exit(2)

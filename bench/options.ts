@@ -39,11 +39,13 @@ const rows: Partial<Record<TableName, string[]>> = {
 export interface Selection {
   tables: TableName[]
   wanted: (table: TableName, row: string) => boolean
+  /** Whether rows are asked for by name, so that all of them are meant. */
+  named: (table: TableName) => boolean
 }
 
 /** What --only asks for; null if a word matches nothing. */
 export function select(only: readonly string[]): Selection | null {
-  if (only.length === 0) return { tables: [...tableNames], wanted: () => true }
+  if (only.length === 0) return { tables: [...tableNames], wanted: () => true, named: () => false }
   const names = only.filter((word) => (tableNames as readonly string[]).includes(word))
   const parts = only.filter((word) => !names.includes(word)).map((word) => word.toLowerCase())
   const matches = (row: string, part: string) => row.toLowerCase().includes(part)
@@ -51,6 +53,7 @@ export function select(only: readonly string[]): Selection | null {
   if (parts.some((part) => !tableNames.some((table) => holds(table, part)))) return null
   return {
     tables: tableNames.filter((table) => names.includes(table) || parts.some((part) => holds(table, part))),
+    named: (table) => !names.includes(table),
     wanted: (table, row) => names.includes(table) || parts.some((part) => matches(row, part)),
   }
 }

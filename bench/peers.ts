@@ -1,4 +1,7 @@
 // Who can take part, how each is started, and which are absent here.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Contestant } from './harness.js'
 import { type About, Peer } from './peer.js'
@@ -61,9 +64,11 @@ export interface Absent {
 export class Peers {
   private readonly started = new Map<string, Promise<Opened | null>>()
   readonly absent = new Map<PeerName, Absent>()
+  private folder = ''
+  private exports = 0
 
   constructor(
-    readonly threads: number,
+    public threads: number,
     readonly isa?: string,
   ) {}
 
@@ -86,8 +91,8 @@ export class Peers {
     return null
   }
 
-  get(name: PeerName, threads = this.threads): Promise<Opened | null> {
-    const key = `${name} ${threads}`
+  get(name: PeerName, threads?: number): Promise<Opened | null> {
+    const key = `${name} ${threads ?? ''}`
     const found = this.started.get(key) ?? this.fresh(name, threads)
     this.started.set(key, found)
     return found
@@ -98,7 +103,7 @@ export class Peers {
   }
 
   /** This peer's contestants for a row: one per variant, none where it is absent or cannot do the work. */
-  async contestants(name: PeerName, work: Work, threads = this.threads, as = titleOf(name)): Promise<Contestant[]> {
+  async contestants(name: PeerName, work: Work, threads?: number, as = titleOf(name)): Promise<Contestant[]> {
     const opened = await this.get(name, threads)
     return opened ? contestantsOf(opened.peer, await this.given(name, work), as) : []
   }
@@ -118,8 +123,18 @@ export class Peers {
   private async given(name: PeerName, work: Work): Promise<Work & { file?: string }> {
     if (name !== 'onnxruntime' && name !== 'onnxruntimeWeb') return work
     const pytorch = await this.get('pytorch')
-    const answer = await pytorch?.peer.ask({ export: work }).catch(() => null)
+    const answer = await pytorch?.peer.ask({ export: work, file: this.exported() }).catch(() => null)
     return typeof answer?.file === 'string' ? { ...work, file: answer.file } : work
+  }
+
+  // A new file for a model, in a folder that goes with this process.
+  private exported(): string {
+    if (!this.folder) {
+      const folder = mkdtempSync(join(tmpdir(), 'quern-bench-'))
+      process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+      this.folder = folder
+    }
+    return join(this.folder, `${this.exports++}.onnx`)
   }
 }
 

@@ -57,6 +57,8 @@ export interface Context {
   /** That Quern runs on. */
   isa: string
   quick: boolean
+  /** Whether only the plans that are marked quick are meant. */
+  sample: boolean
   /** Milliseconds of performance.now() at which no further row is begun. */
   deadline: number
   /** Of a row's name: whether it is wanted. */
@@ -81,8 +83,8 @@ export interface Plan {
 const perUnit: Partial<Record<Unit, number>> = { 'GFLOP/s': 1e9, 'GB/s': 1e9 }
 
 /** The plans that these options ask for. */
-export const chosen = (plans: readonly Plan[], { quick, wanted }: Pick<Context, 'quick' | 'wanted'>): Plan[] =>
-  plans.filter((plan) => wanted(plan.name) && (!quick || plan.quick))
+export const chosen = (plans: readonly Plan[], { sample, wanted }: Pick<Context, 'sample' | 'wanted'>): Plan[] =>
+  plans.filter((plan) => wanted(plan.name) && (!sample || plan.quick))
 
 /** Measures each plan with every peer that can do it, and the limit beside them. */
 export async function compare(

@@ -2,7 +2,7 @@
 
     {"open": work}     {"variants": [{"name": layout}]}: both memory layouts where they differ
     {"run": n, "variant": i}   {"seconds"}
-    {"export": work}   {"file"}: the work's forward pass as an ONNX file
+    {"export": work, "file": path}   {"file"}: the work's forward pass as ONNX
     {"memory": true}   {"peak"}, bytes
 
 The BLAS that PyTorch found is in the first line, for it decides the speed of the linear layers: Debian's reference BLAS is
@@ -13,13 +13,10 @@ Exit code 3: PyTorch is not installed.
 """
 
 import argparse
-import atexit
 import json
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
 import warnings
 
@@ -90,25 +87,25 @@ def images(work):
 
 
 def open_work(work):
-    """The ways of doing it, by name; opened one after the other only where they fit into memory together."""
+    """The ways of doing it, by name."""
     layouts = LAYOUTS if images(work) else {"": torch.contiguous_format}
     if "layout" in work:
         layouts = {work["layout"]: LAYOUTS[work["layout"]]}
+    if work.get("encode"):
+        return {}
     make = {"train": training, "infer": inference}.get(work["op"]) or KERNELS.get(work["op"])
     if not make or (work["op"] in ("train", "infer") and work["model"] not in MODELS):
         return {}
     return {name: make(work, layout) for name, layout in layouts.items()}
 
 
-def export(work, folder):
+def export(work, path):
     """Writes the forward pass as ONNX; the shapes are fixed."""
     if work["op"] == "infer":
         make, shape, *_ = MODELS[work["model"]]
         module, inputs = make().eval(), (torch.rand(work["batch"], *shape),)
     else:
         module, inputs = forward_module(work)
-    handle, path = tempfile.mkstemp(suffix=".onnx", dir=folder)
-    os.close(handle)
     names = [f"x{i}" for i in range(len(inputs))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,8 +133,6 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    folder = tempfile.mkdtemp(prefix="quern-bench-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
     def say(line):
         print(json.dumps(line), flush=True)
@@ -152,7 +147,7 @@ def main():
                 variants.update(open_work(message["open"]))
                 say({"variants": [{"name": name} for name in variants]})
             elif "export" in message:
-                say({"file": export(message["export"], folder)})
+                say({"file": export(message["export"], message["file"])})
             elif "run" in message:
                 say({"seconds": run(list(variants.values())[message["variant"]], message["run"])})
             else:

@@ -95,8 +95,6 @@ def optimizer(work, _layout):
 
 
 def additions(work, _layout):
-    if work["encode"]:
-        raise NotImplementedError("PyTorch computes at once")
     a, b = torch.rand(4, requires_grad=work["recorded"]), torch.ones(4)
     return (lambda: a + b) if work["recorded"] else forward(lambda: a + b)
 
