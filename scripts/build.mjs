@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run compile [-- native tests wasm ts neon]`: builds what is stale among those named; without names all but neon.
+// `npm run compile [-- native tests wasm ts probe neon]`: builds what is stale among those named; without names the first four.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -24,6 +24,8 @@ const builders = {
       cmake('wasm', { targets: ['quern_wasm'], wrapper: ['emcmake'], env: { EM_NODE_JS: process.execPath } }),
     ),
   ts: buildTypeScript,
+  // Peak and bandwidth of this machine, for the bench.
+  probe: () => withTools(() => cmake('native', { targets: ['quern_probe'], options: ['-DQUERN_TESTS=ON'] })),
   // Compiles for arm64 without running anything: what an x86-64 machine can check of NEON.
   neon: () =>
     withProgram('aarch64-linux-gnu-g++', 'g++-aarch64-linux-gnu', 'a C++ compiler for arm64', () =>

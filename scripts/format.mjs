@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { root } from './native.mjs'
 
-const files = ['native', 'wasm', 'test/native'].flatMap((folder) =>
+const files = ['native', 'wasm', 'test/native', 'bench/probe'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(cpp|h)$/.test(name))
     .map((name) => join(folder, name)),

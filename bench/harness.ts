@@ -1,0 +1,92 @@
+// Times contestants side by side: each runs a chunk in turn, round after round, so that a drifting machine hits all alike.
+import { setTimeout as delay } from 'node:timers/promises'
+
+// Milliseconds between two turns: some peers' threads go on spinning for a while after their work.
+const pause = 10
+
+/** Somebody who does a row's work. */
+export interface Contestant {
+  /** The column it stands in; of several with one name the fastest counts. */
+  name: string
+  /** What tells it from others of that name: the memory layout, a batch size of its own. */
+  variant?: string
+  /** How much of the row's work one run does; 1 unless told. */
+  scale?: number
+  /** Does it so many times; the seconds that took. */
+  run(count: number): Promise<number>
+}
+
+export interface Budget {
+  rounds: number
+  /** Seconds that one chunk should last at least. */
+  chunk: number
+}
+
+export interface Timing {
+  contestant: Contestant
+  /** Of one run: the median over the rounds. */
+  seconds: number
+  samples: number[]
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] as number
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
+}
+
+interface Entry {
+  contestant: Contestant
+  count: number
+  rounds: number
+  samples: number[]
+}
+
+/** Takes turns; a contestant that throws leaves, and `left` is told why. */
+export async function interleave(
+  contestants: readonly Contestant[],
+  budget: Budget,
+  left: (contestant: Contestant, reason: string) => void = () => {},
+): Promise<Timing[]> {
+  let entries: Entry[] = []
+  const attempt = async (contestant: Contestant, fn: () => Promise<unknown>): Promise<boolean> => {
+    try {
+      await fn()
+      return true
+    } catch (error) {
+      left(contestant, (error as Error).message)
+      return false
+    }
+  }
+  for (const contestant of contestants) {
+    await attempt(contestant, async () => entries.push(await warmedUp(contestant, budget)))
+  }
+  for (let round = 0; round < budget.rounds; round++) {
+    for (const entry of entries) {
+      if (round >= entry.rounds) continue
+      const { contestant, count, samples } = entry
+      await delay(pause)
+      const done = await attempt(contestant, async () => samples.push((await contestant.run(count)) / count))
+      if (!done) entries = entries.filter((e) => e !== entry)
+    }
+  }
+  return entries.map(({ contestant, samples }) => ({ contestant, samples, seconds: median(samples) }))
+}
+
+// Runs it until caches, threads and compilers have settled and it is known how many runs fill a chunk.
+async function warmedUp(contestant: Contestant, { rounds, chunk }: Budget): Promise<Entry> {
+  let seconds = await contestant.run(1)
+  // The first run is the slowest, but one that takes this long is no wiser the second time.
+  if (seconds < 10 * chunk) seconds = await contestant.run(1)
+  let count = 1
+  for (let i = 0; i < 8 && seconds < chunk; i++) {
+    const wanted = Math.ceil((1.1 * count * chunk) / Math.max(seconds, 1e-9))
+    if (i > 0 && wanted <= 1.3 * count) break
+    count = Math.min(wanted, 100 * count)
+    seconds = await contestant.run(count)
+  }
+  // One whose single run is far longer than a chunk takes part in fewer rounds.
+  const affordable = Math.max(1, Math.floor((4 * chunk * rounds) / Math.max(seconds, chunk)))
+  return { contestant, count, rounds: Math.min(rounds, affordable), samples: [] }
+}
