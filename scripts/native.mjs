@@ -93,7 +93,9 @@ export function cmake(tree, { targets, options = [], wrapper = [], env = {}, log
 /** The command that runs the C++ tests of a tree. @param {string} tree @returns {[string, ...string[]]} */
 export function testProgram(tree) {
   const program = join(root, 'build', tree, 'quern_test')
-  return tree === 'wasm' ? [process.execPath, `${program}.js`] : [program]
+  return tree === 'wasm'
+    ? [process.execPath, '--no-warnings', join(root, 'scripts/wasi.mjs'), `${program}.wasm`]
+    : [program]
 }
 
 /** Builds build/Release/quern.node. @param {string} [log] */

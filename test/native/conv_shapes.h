@@ -25,13 +25,13 @@ struct Conv {
 
 inline void describe(const Conv& c) {
   describe(
-      "n %d, %d channels %dx%d to %d, kernel %dx%d, stride %d,%d, padding %d,%d behind %d,%d, dilation %d,%d, groups "
-      "%d",
+      "n %d, %d channels %dx%d to %d, kernel %dx%d, stride %d,%d, padding %d,%d before %d,%d behind, dilation %d,%d, "
+      "groups %d",
       c.n, c.ic, c.ih, c.iw, c.oc, c.kh, c.kw, c.stride_h, c.stride_w, c.pad_h, c.pad_w,
       c.after_h < 0 ? c.pad_h : c.after_h, c.after_w < 0 ? c.pad_w : c.after_w, c.dil_h, c.dil_w, c.groups);
 }
 
-// Kernel, stride, dilation and padding; the last `none`, `same` (which may be longer behind), even, or anything.
+// Kernel, stride, dilation and padding, which is none, `same` (it may be longer behind), even, or anything.
 inline void draw_windows(Random& random, Conv& c, std::initializer_list<i32> kernels) {
   c.kh = random.of(kernels), c.kw = random.between(0, 1) ? c.kh : random.of(kernels);
   if (random.between(0, 2) == 0) c.stride_h = random.of({1, 2, 2, 3, 4}), c.stride_w = random.of({1, 2, 2, 3, 5});
@@ -51,7 +51,13 @@ inline void draw_windows(Random& random, Conv& c, std::initializer_list<i32> ker
   }
 }
 
-// What a shape is drawn to meet; plain is drawn more often than the others.
+inline i32 few_channels(Random& random) { return random.of({1, 2, 3, 4, 5, 6, 7, 8, 13}); }
+inline i32 any_channels(Random& random) {
+  return random.of({1, 2, 3, 5, 7, 8, 13, 15, 16, 17, 31, 32, 33, 47, 64, 65, 96, 100, 129, 160});
+}
+inline i32 size(Random& random, i64 low, i64 high) { return static_cast<i32>(random.between(low, high)); }
+
+// What a shape is drawn to meet: channels of some kind, then images and windows of some kind, or nothing special.
 enum class Bucket {
   depthwise,
   multiplier,
@@ -61,74 +67,85 @@ enum class Bucket {
   deep,
   tall,
   crowd,
-  large_kernel,
+  large,
   sparse,
   tiny,
-  plain,
-  last = plain + 2
+  plain
 };
 
-inline Conv draw_conv(Random& random, Bucket bucket) {
-  const auto size = [&](i64 low, i64 high) { return static_cast<i32>(random.between(low, high)); };
-  const auto few = [&] { return random.of({1, 2, 3, 4, 5, 6, 7, 8, 13}); };
-  const auto channels = [&] {
-    return random.of({1, 2, 3, 5, 7, 8, 13, 15, 16, 17, 31, 32, 33, 47, 64, 65, 96, 100, 129, 160});
-  };
-  Conv c{size(1, 4), channels(), size(1, 24), size(1, 24), channels(), 1, 1};
-  draw_windows(random, c, {1, 2, 3, 3, 3, 4, 5, 7});
+inline void draw_channels(Random& random, Conv& c, Bucket bucket) {
   switch (bucket) {
     case Bucket::depthwise:
-      c.groups = c.oc = c.ic, c.ih = size(1, 50);
+      c.groups = c.oc = c.ic, c.ih = size(random, 1, 50);
       break;
     case Bucket::multiplier:
       c.groups = c.ic = random.of({2, 3, 5, 8, 17, 33, 64}), c.oc = c.ic * random.of({2, 3, 5, 17});
       break;
     case Bucket::grouped:
-      c.groups = random.of({2, 3, 4, 5, 8});
-      c.ic = c.groups * random.of({1, 2, 3, 5, 8, 16, 17, 40}), c.oc = c.groups * random.of({1, 2, 5, 8, 16, 33, 40});
+      c.groups = random.of({2, 3, 4, 5, 8}), c.ic = c.groups * random.of({1, 2, 3, 5, 8, 16, 17, 40});
+      c.oc = c.groups * random.of({1, 2, 5, 8, 16, 33, 40});
       break;
     case Bucket::pointwise:
-      c.kh = c.kw = 1, c.ih = size(1, 40), c.iw = size(1, 40);
-      if (size(0, 2)) c.stride_h = c.stride_w = 1, c.pad_h = c.pad_w = c.after_h = c.after_w = 0;
-      if (size(0, 2) == 0) c.oc = random.of({256, 300, 515});
+      c.kh = c.kw = 1, c.ih = size(random, 1, 40), c.iw = size(random, 1, 40);
+      if (random.between(0, 3)) c.pad_h = c.pad_w = c.after_h = c.after_w = 0;
+      if (random.between(0, 2)) c.stride_h = c.stride_w = 1;
+      if (random.between(0, 7) == 0)
+        c.pad_h = c.pad_w = 0, c.after_h = size(random, 0, 3), c.after_w = size(random, 0, 3);
+      if (random.between(0, 2) == 0) c.oc = random.of({256, 300, 515});
       break;
     case Bucket::colliding:  // pixels lie a multiple of 4 KB apart
-      c.groups = random.of({1, 1, 1, 2, 4}), c.ih = size(1, 7), c.iw = size(1, 7);
-      c.ic = 1024 * random.of({1, 1, 2}) * (size(0, 2) ? 1 : c.groups), c.oc = c.groups * few();
+      c.groups = random.of({1, 1, 1, 2, 4}), c.ih = size(random, 1, 7), c.iw = size(random, 1, 7);
+      c.ic = 1024 * random.of({1, 1, 2}) * (random.between(0, 2) ? 1 : c.groups),
+      c.oc = c.groups * few_channels(random);
+      if (random.between(0, 1)) std::swap(c.ic, c.oc);
       break;
     case Bucket::deep:  // weights that exceed L2, and their taps too
-      c.ic = random.of({256, 300, 511, 900, 1300}), c.oc = random.of({1, 8, 17, 33, 70}), c.ih = size(2, 8);
-      c.iw = size(2, 8);
-      break;
-    case Bucket::tall:  // images that exceed L2
-      c.n = size(1, 2), c.ic = random.of({1, 3, 5, 10, 16, 33}), c.oc = few(), c.ih = size(50, 160);
-      c.iw = size(40, 120);
-      break;
-    case Bucket::crowd:
-      c.n = size(8, 90), c.ic = few(), c.oc = random.of({1, 3, 10, 16, 33}), c.ih = size(1, 8), c.iw = size(1, 8);
-      break;
-    case Bucket::large_kernel:
-      draw_windows(random, c, {3, 5, 6, 7, 8, 9, 10, 11}), c.ic = few(), c.oc = random.of({1, 3, 10, 16, 33});
-      break;
-    case Bucket::sparse:  // strides beyond the kernel, and beyond the image
-      c.stride_h = size(2, 9), c.stride_w = size(2, 9);
-      break;
-    case Bucket::tiny:
-      c.n = size(0, 2), c.ih = size(1, 3), c.iw = size(1, 3), c.ic = few(), c.oc = few();
+      c.ih = size(random, 2, 8), c.iw = size(random, 2, 8);
+      c.ic = random.of({256, 300, 511, 900, 1300}), c.oc = random.of({1, 8, 17, 33, 70});
+      if (random.between(0, 1)) std::swap(c.ic, c.oc);
       break;
     default:
       break;
   }
-  if ((bucket == Bucket::colliding || bucket == Bucket::deep) && size(0, 1)) std::swap(c.ic, c.oc);
-  if (size(0, 49) == 0) c.n = 0;
-  return c;
 }
 
-// A valid shape of at most `most` multiply-adds.
+inline void draw_images(Random& random, Conv& c, Bucket bucket) {
+  switch (bucket) {
+    case Bucket::tall:  // images that exceed L2
+      c.n = size(random, 1, 2), c.ih = size(random, 50, 160), c.iw = size(random, 40, 120);
+      c.ic = random.of({1, 3, 5, 10, 16, 33}), c.oc = few_channels(random);
+      break;
+    case Bucket::crowd:
+      c.n = size(random, 8, 90), c.ih = size(random, 1, 8), c.iw = size(random, 1, 8);
+      c.ic = few_channels(random), c.oc = random.of({1, 3, 10, 16, 33});
+      break;
+    case Bucket::large:  // kernels
+      draw_windows(random, c, {3, 5, 6, 7, 8, 9, 10, 11});
+      c.ic = few_channels(random), c.oc = random.of({1, 3, 10, 16, 33});
+      break;
+    case Bucket::sparse:  // strides beyond the kernel, and beyond the image
+      c.stride_h = size(random, 2, 9), c.stride_w = size(random, 2, 9);
+      break;
+    case Bucket::tiny:
+      c.n = size(random, 0, 2), c.ih = size(random, 1, 3), c.iw = size(random, 1, 3);
+      c.ic = few_channels(random), c.oc = few_channels(random);
+      break;
+    default:
+      break;
+  }
+}
+
+// A valid shape of at most `most` multiply-adds; one in fifty without images.
 inline Conv random_conv(Random& random, i64 most) {
-  const auto bucket = static_cast<Bucket>(random.between(0, static_cast<i64>(Bucket::last)));
+  constexpr i64 plain = static_cast<i64>(Bucket::plain);
+  const auto bucket = static_cast<Bucket>(std::min(random.between(0, plain + 2), plain));
   for (;;) {
-    const Conv c = draw_conv(random, bucket);
+    Conv c{
+        size(random, 1, 4), any_channels(random), size(random, 1, 24), size(random, 1, 24), any_channels(random), 1, 1};
+    draw_windows(random, c, {1, 2, 3, 3, 3, 4, 5, 7});
+    draw_channels(random, c, bucket);
+    draw_images(random, c, bucket);
+    if (random.between(0, 49) == 0) c.n = 0;
     if (c.oh() > 0 && c.ow() > 0 && c.products() <= most) return c;
   }
 }

@@ -53,9 +53,9 @@ Product random_product(Random& random) {
   const i64 bucket = size(0, 7);
   for (;;) {
     Product c{size(1, 150), size(1, 150), size(1, 150)};
-    if (bucket == 0) c.m = size(1, 40), c.n = size(1, 40), c.k = size(0, 40), c.batch = size(0, 9);
+    if (bucket == 0) c.m = size(0, 40), c.n = size(0, 40), c.k = size(0, 40), c.batch = size(0, 60);
     if (bucket == 1) c.m = size(1, 5), c.n = size(1, 1500), c.k = size(1, 700);
-    if (bucket == 2) c.m = size(1, 1500), c.n = size(1, 5), c.k = size(1, 700);
+    if (bucket == 2) c.m = size(1, 1500), c.n = random.of({1, 1, 2, 3, 4, 5}), c.k = size(1, 700);
     if (bucket == 3) c.k = size(380, 2500);                                   // several blocks of k
     if (bucket == 4) c.m = size(400, 1600);                                   // and of m
     if (bucket == 5) c.n = size(129, 1500);                                   // and of n

@@ -95,8 +95,9 @@ static i64 run_cases(const Sweep& sweep, u64 seed, i64 first, i64 count, void (*
   sweeping = true;
   for (i64 i = first; i < first + count; i++) {
     case_name = std::string(sweep.name) + ", seed " + std::to_string(seed) + ", case " + std::to_string(i);
+    case_shape.clear();
     failures = 0;
-    most_reports = failed < 20 ? 1 : 0;
+    most_reports = failed < 20 ? 1 : 0;  // the first of a case
     Random random(seed << 32 | static_cast<u64>(i));
     sweep.check(random);
     failed += failures;
