@@ -1,6 +1,7 @@
 // @ts-check
-// `npm run exact -- <options>`: the exactness sweep. On whole numbers small enough for float32 to hold every sum, each kernel must
-// give what its reference gives, bit for bit, on every instruction set and with any number of workers, and write nowhere else.
+// `npm run exact -- <options>`: the exactness sweep. On whole numbers so small that float32 holds every sum, each kernel
+// must give what its reference gives, bit for bit, on every instruction set and with any number of workers, and write
+// nowhere else.
 import { spawnSync } from 'node:child_process'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { testBuilders } from './build.mjs'
