@@ -1,6 +1,7 @@
 // @ts-check
-// `npm test`: builds what is stale, then runs the C++ tests, plain, sanitised and as WASM, and the TypeScript suite
-// on every backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI a skipped test fails.
+// `npm test`: builds what is stale, then runs the C++ tests, plain, sanitised and as WASM, and the TypeScript suite on
+// every backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI a skipped
+// test fails.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
