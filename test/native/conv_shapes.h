@@ -76,6 +76,7 @@ enum class Bucket {
 inline void draw_channels(Random& random, Conv& c, Bucket bucket) {
   switch (bucket) {
     case Bucket::depthwise:
+      if (random.between(0, 3) == 0) c.ic = random.of({192, 257, 400});
       c.groups = c.oc = c.ic, c.ih = size(random, 1, 50);
       break;
     case Bucket::multiplier:
