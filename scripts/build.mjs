@@ -7,22 +7,35 @@ import { fileURLToPath } from 'node:url'
 import { cmake, findProgram, findTools, missingTools } from './native.mjs'
 import { buildTypeScript } from './typescript.mjs'
 
-const sanitize = ['-DQUERN_TESTS=ON', '-DQUERN_SANITIZE=address,undefined']
+const withTests = '-DQUERN_TESTS=ON'
+
+/** @param {string} target */
+const buildWasm = (target) =>
+  withProgram('emcc', 'emscripten', 'Emscripten', () =>
+    cmake('wasm', {
+      targets: [target],
+      options: [withTests],
+      wrapper: ['emcmake'],
+      env: { EM_NODE_JS: process.execPath },
+    }),
+  )
+
+/** The C++ tests in each tree under build/: plain, sanitised, as WASM. @type {Record<string, () => boolean>} */
+export const testBuilders = {
+  native: () => withTools(() => cmake('native', { targets: ['quern_test'], options: [withTests] })),
+  asan: () =>
+    withTools(() =>
+      cmake('asan', { targets: ['quern_test'], options: [withTests, '-DQUERN_SANITIZE=address,undefined'] }),
+    ),
+  wasm: () => buildWasm('quern_test'),
+}
 
 /** @type {Record<string, () => boolean>} */
 const builders = {
   // One tree for both: the tests link the addon's own objects.
-  native: () => withTools(() => cmake('native', { targets: ['quern'], options: ['-DQUERN_TESTS=ON'] })),
-  tests: () =>
-    withTools(
-      () =>
-        cmake('native', { targets: ['quern_test'], options: ['-DQUERN_TESTS=ON'] }) &&
-        cmake('asan', { targets: ['quern_test'], options: sanitize }),
-    ),
-  wasm: () =>
-    withProgram('emcc', 'emscripten', 'Emscripten', () =>
-      cmake('wasm', { targets: ['quern_wasm'], wrapper: ['emcmake'], env: { EM_NODE_JS: process.execPath } }),
-    ),
+  native: () => withTools(() => cmake('native', { targets: ['quern'], options: [withTests] })),
+  tests: () => Object.values(testBuilders).every((build) => build()),
+  wasm: () => buildWasm('quern_wasm'),
   ts: buildTypeScript,
   // Peak and bandwidth of this machine, for the bench.
   probe: () => withTools(() => cmake('native', { targets: ['quern_probe'], options: ['-DQUERN_TESTS=ON'] })),

@@ -90,6 +90,14 @@ export function cmake(tree, { targets, options = [], wrapper = [], env = {}, log
   return succeeded
 }
 
+/** The command that runs the C++ tests of a tree. @param {string} tree @returns {[string, ...string[]]} */
+export function testProgram(tree) {
+  const program = join(root, 'build', tree, 'quern_test')
+  return tree === 'wasm'
+    ? [process.execPath, '--no-warnings', join(root, 'scripts/wasi.mjs'), `${program}.wasm`]
+    : [program]
+}
+
 /** Builds build/Release/quern.node. @param {string} [log] */
 export const buildAddon = (log) => cmake('native', { targets: ['quern'], log })
 

@@ -1,12 +1,13 @@
 // @ts-check
-// `npm test`: builds what is stale, then runs the C++ tests, plain and sanitised, and the TypeScript suite on every
-// backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI a skipped test fails.
+// `npm test`: builds what is stale, then runs the C++ tests, plain, sanitised and as WASM, and the TypeScript suite on
+// every backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI a skipped
+// test fails.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { build } from './build.mjs'
-import { root } from './native.mjs'
+import { build, testBuilders } from './build.mjs'
+import { root, testProgram } from './native.mjs'
 
 const vitestArguments = process.argv.slice(2)
 const total = { passed: 0, failed: 0, skipped: 0 }
@@ -22,8 +23,8 @@ function count({ passed = 0, failed = 0, skipped = 0 }) {
 function runNative(tree) {
   console.log(`\nC++ tests, build/${tree}`)
   const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' }
-  const program = join(root, 'build', tree, 'quern_test')
-  const { status, stdout } = spawnSync(program, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const [program, ...args] = testProgram(tree)
+  const { status, stdout } = spawnSync(program, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   process.stdout.write(stdout ?? '')
   const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(stdout ?? '') ?? []
   // A crash leaves no counts, a sanitizer's report may come after them.
@@ -54,7 +55,7 @@ function runVitest() {
 }
 
 if (build()) {
-  if (vitestArguments.length === 0) for (const tree of ['native', 'asan']) runNative(tree)
+  if (vitestArguments.length === 0) for (const tree of Object.keys(testBuilders)) runNative(tree)
   runVitest()
 } else {
   count({ failed: 1 })

@@ -85,17 +85,17 @@ void tile(const Pixels& t) {
 using TileKernel = void (*)(const Pixels&);
 struct Kernels {
   TileKernel at[tile_pixels][tile_vectors];
-  constexpr Kernels() : at() { rows<tile_pixels>(); }
-  template <int P>
-  constexpr void rows() {
-    row<P, tile_vectors>();
-    if constexpr (P > 1) rows<P - 1>();
-  }
   template <int P, int V>
   constexpr void row() {
     at[P - 1][V - 1] = tile<P, V>;
     if constexpr (V > 1) row<P, V - 1>();
   }
+  template <int P>
+  constexpr void rows() {
+    row<P, tile_vectors>();
+    if constexpr (P > 1) rows<P - 1>();
+  }
+  constexpr Kernels() : at() { rows<tile_pixels>(); }  // Clang wants it behind what it calls
 };
 constexpr Kernels kernels;
 

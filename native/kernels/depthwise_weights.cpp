@@ -57,17 +57,17 @@ void sum_tile(const Sums& s) {
 using SumKernel = void (*)(const Sums&);
 struct SumKernels {
   SumKernel at[most_taps][sum_vectors];
-  constexpr SumKernels() : at() { rows<most_taps>(); }
-  template <int T>
-  constexpr void rows() {
-    row<T, sum_vectors>();
-    if constexpr (T > 1) rows<T - 1>();
-  }
   template <int T, int V>
   constexpr void row() {
     at[T - 1][V - 1] = sum_tile<T, V>;
     if constexpr (V > 1) row<T, V - 1>();
   }
+  template <int T>
+  constexpr void rows() {
+    row<T, sum_vectors>();
+    if constexpr (T > 1) rows<T - 1>();
+  }
+  constexpr SumKernels() : at() { rows<most_taps>(); }  // Clang wants it behind what it calls
 };
 constexpr SumKernels sum_kernels;
 

@@ -1,7 +1,8 @@
 // Average and adaptive pooling against their references.
-#include <limits>
+#include <numeric>
 
-#include "check.h"
+#include "../../native/kernels/avg_pool.reference.h"
+#include "pool_shapes.h"
 
 using namespace quern;
 using namespace quern::test;
@@ -14,19 +15,11 @@ struct Shape {
   i64 outputs() const { return i64(n) * oh * ow * c; }
 };
 
-// As TypeScript computes it; with `ceil` the last window may reach beyond the padding.
-i32 windows(i32 in, i32 kernel, i32 stride, i32 pad, bool ceil) {
-  const i32 steps = in + 2 * pad - kernel;
-  if (!ceil) return steps / stride + 1;
-  const i32 count = (steps + stride - 1) / stride + 1;
-  return (count - 1) * stride >= in + pad ? count - 1 : count;
-}
-
 Shape random_shape(Random& random) {
   const auto pick = [&](i64 low, i64 high) { return static_cast<i32>(random.between(low, high)); };
-  const i32 channels[] = {1, 3, 4, 7, 16, 17, 32, 50};
   Shape s{};
-  s.n = pick(1, 3), s.c = channels[pick(0, 7)], s.ih = pick(1, 12), s.iw = pick(1, 12);
+  const i32 most = pick(0, 5) ? 12 : 50;
+  s.n = pick(0, 20) ? pick(1, 3) : 0, s.c = pool_channels(random), s.ih = pick(1, most), s.iw = pick(1, most);
   s.include_pad = pick(0, 1), s.divisor = pick(0, 3) == 0 ? pick(1, 7) : 0, s.adaptive = pick(0, 2) == 0;
   s.kh = pick(1, 4), s.kw = pick(1, 4), s.stride_h = pick(1, 4), s.stride_w = pick(1, 4);
   s.pad_h = pick(0, s.kh / 2), s.pad_w = pick(0, s.kw / 2);
@@ -82,6 +75,45 @@ void check_maximum(const Shape& s, const Buffer<float>& x) {
   });
 }
 
+// The least number that every window's divisor divides.
+i64 common_multiple(const Shape& s) {
+  i64 multiple = 1;
+  Shape one = s;
+  one.n = one.c = 1;
+  const auto include = [&](i64, i64, i64 divisor) { multiple = std::lcm(multiple, divisor); };
+  reference::for_each_share(forward<float>(one, nullptr, nullptr), include);
+  return multiple;
+}
+
+// Terms of any sum: the pixels of a window, or the windows over a pixel.
+i64 most_terms(const Shape& s) {
+  return s.adaptive ? std::max(i64{81}, i64(s.ih / s.oh + 2) * (s.iw / s.ow + 2)) : i64(s.kh) * s.kw;
+}
+
+// Multiples of all divisors: every quotient is a whole number, and sums are exact.
+void check_exact_average(const Shape& s, i64 multiple, Random& random) {
+  Buffer<float> x = integers(s.inputs(), -3, 3, random.next()), dy = integers(s.outputs(), -3, 3, random.next());
+  for (Buffer<float>* operand : {&x, &dy})
+    for (i64 i = 0; i < operand->size(); i++) (*operand)[i] *= static_cast<float>(multiple);
+  Buffer<float> expected_y(s.outputs()), expected_dx(s.inputs()), y(s.outputs()), dx(s.inputs());
+  Workers serial(1);
+  reference::avg_pool2d(forward<float>(s, expected_y, x), serial);
+  reference::avg_pool2d_backward(backward<float>(s, expected_dx, dy), serial);
+  on_every_backend([&](const Kernels& k, Context& context) {
+    y.poison(), dx.poison();
+    k.avg_pool2d(forward<float>(s, y, x), context);
+    CHECK_SAME(y, expected_y);
+    k.avg_pool2d_backward(backward<float>(s, dx, dy), context);
+    CHECK_SAME(dx, expected_dx);
+  });
+}
+
+void describe_average(const Shape& s) {
+  describe("n %d, %d channels %dx%d to %dx%d, kernel %dx%d, stride %d,%d, padding %d,%d%s, divisor %d%s", s.n, s.c,
+           s.ih, s.iw, s.oh, s.ow, s.kh, s.kw, s.stride_h, s.stride_w, s.pad_h, s.pad_w,
+           s.include_pad ? " included" : "", s.divisor, s.adaptive ? ", adaptive" : "");
+}
+
 const Shape large[] = {{5, 32, 28, 28, 14, 14, 2, 2, 2, 2, 0, 0, 1, 0, 0},
                        {3, 48, 17, 19, 9, 10, 3, 3, 2, 2, 1, 1, 0, 0, 0},
                        {4, 33, 30, 31, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
@@ -94,19 +126,27 @@ TEST(average_pool_of_random_shapes) {
   for (int round = 0; round < 80; round++) check_average(random_shape(random));
 }
 
+SWEEP(exact_average_pool, 60) {
+  for (;;) {
+    const Shape s = random_shape(random);
+    const i64 multiple = common_multiple(s);
+    if (multiple * 3 * most_terms(s) > 1 << 24) continue;  // sums that float32 may not hold
+    describe_average(s);
+    return check_exact_average(s, multiple, random);
+  }
+}
+
 TEST(average_pool_in_parallel) {
   for (const Shape& s : large) check_average(s);
 }
 
-TEST(adaptive_max_pool) {
-  Random random(23);
-  for (int round = 0; round < 40; round++) {
-    const Shape s = random_shape(random);
-    Buffer<float> x = integers(s.inputs(), -3, 3, round);  // many ties
-    if (round % 3 == 0)
-      for (i64 i = 0; i < x.size(); i += 7) x[i] = i % 2 ? NAN : -std::numeric_limits<float>::infinity();
-    check_maximum(s, x);
-  }
+SWEEP(adaptive_max_pool_of_random_shapes, 40) {
+  const Shape s = random_shape(random);
+  describe_average(s);
+  check_maximum(s, with_ties(random, s.inputs()));
+}
+
+TEST(adaptive_max_pool_in_parallel) {
   for (const Shape& s : large) check_maximum(s, integers(s.inputs(), -50, 50));
 }
 

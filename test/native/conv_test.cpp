@@ -1,53 +1,50 @@
-#include "check.h"
+#include "conv_shapes.h"
 
 using namespace quern;
 using namespace quern::test;
 
 namespace {
 
-struct Conv {
-  i32 n, ic, ih, iw, oc, kh, kw;
-  i32 stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dil_h = 1, dil_w = 1, groups = 1;
-  i32 after_h = -1, after_w = -1;  // padding behind; -1: as before
-};
-
-i32 outputs(i32 in, i32 kernel, i32 stride, i32 before, i32 after, i32 dilation) {
-  return (in + before + (after < 0 ? before : after) - dilation * (kernel - 1) - 1) / stride + 1;
-}
-
 template <class Args>
 void set_shape(Args& args, const Conv& c) {
   args.n = c.n, args.ic = c.ic, args.ih = c.ih, args.iw = c.iw, args.oc = c.oc, args.kh = c.kh, args.kw = c.kw;
-  args.oh = outputs(c.ih, c.kh, c.stride_h, c.pad_h, c.after_h, c.dil_h);
-  args.ow = outputs(c.iw, c.kw, c.stride_w, c.pad_w, c.after_w, c.dil_w);
+  args.oh = c.oh(), args.ow = c.ow();
   args.stride_h = c.stride_h, args.stride_w = c.stride_w, args.pad_h = c.pad_h, args.pad_w = c.pad_w;
   args.dil_h = c.dil_h, args.dil_w = c.dil_w, args.groups = c.groups;
 }
 
-void check_forward(const Conv& c, bool bias, bool relu) {
+struct Operands {
+  Buffer<float> x, w, bias, dy;
+};
+
+// With and without bias and ReLU; the reference's ReLU leaves what is positive, so one run of it serves for both.
+void check_forward(const Conv& c, const Operands& operands) {
   args::conv2d<float> args{};
   set_shape(args, c);
-  Buffer<float> x = integers(i64(c.n) * c.ih * c.iw * c.ic), w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
-  Buffer<float> b = integers(c.oc, -9, 9), expected(i64(c.n) * args.oh * args.ow * c.oc), y(expected.size());
-  args.x = x, args.w = w, args.bias = bias ? b.data() : nullptr, args.relu = relu;
+  Buffer<float> expected(c.y()), y(c.y());
+  args.x = operands.x, args.w = operands.w;
   Workers serial(1);
-  args.y = expected;
-  reference::conv2d<float>(args, serial);
-  args.y = y;
-  on_every_backend([&](const Kernels& kernels, Context& context) {
-    y.poison();
-    kernels.conv2d(args, context);
-    CHECK_SAME(y, expected);
-  });
+  for (const float* bias : {static_cast<const float*>(nullptr), operands.bias.data()}) {
+    args.bias = bias, args.y = expected, args.relu = 0;
+    reference::conv2d<float>(args, serial);
+    args.y = y;
+    for (args.relu = 0; args.relu < 2; args.relu++) {
+      if (args.relu)
+        for (i64 i = 0; i < expected.size(); i++) expected[i] = std::max(0.f, expected[i]);
+      on_every_backend([&](const Kernels& kernels, Context& context) {
+        y.poison();
+        kernels.conv2d(args, context);
+        CHECK_SAME(y, expected);
+      });
+    }
+  }
 }
 
-void check_backward_data(const Conv& c) {
+void check_backward_data(const Conv& c, const Operands& operands) {
   args::conv2d_backward_data<float> args{};
   set_shape(args, c);
-  Buffer<float> dy = integers(i64(c.n) * args.oh * args.ow * c.oc),
-                w = integers(i64(c.oc) * c.ic / c.groups * c.kh * c.kw);
-  Buffer<float> expected(i64(c.n) * c.ih * c.iw * c.ic), dx(expected.size());
-  args.dy = dy, args.w = w;
+  Buffer<float> expected(c.x()), dx(c.x());
+  args.dy = operands.dy, args.w = operands.w;
   Workers serial(1);
   args.dx = expected;
   reference::conv2d_backward_data<float>(args, serial);
@@ -59,13 +56,11 @@ void check_backward_data(const Conv& c) {
   });
 }
 
-void check_backward_weights(const Conv& c) {
+void check_backward_weights(const Conv& c, const Operands& operands) {
   args::conv2d_backward_weights<float> args{};
   set_shape(args, c);
-  Buffer<float> x = integers(i64(c.n) * c.ih * c.iw * c.ic), dy = integers(i64(c.n) * args.oh * args.ow * c.oc);
-  Buffer<float> expected(i64(c.oc) * c.ic / c.groups * c.kh * c.kw), expected_bias(c.oc);
-  Buffer<float> dw(expected.size()), dbias(c.oc);
-  args.x = x, args.dy = dy, args.dw = expected, args.dbias = expected_bias;
+  Buffer<float> expected(c.weights()), expected_bias(c.oc), dw(c.weights()), dbias(c.oc);
+  args.x = operands.x, args.dy = operands.dy, args.dw = expected, args.dbias = expected_bias;
   Workers serial(1);
   reference::conv2d_backward_weights<float>(args, serial);
   on_every_backend([&](const Kernels& kernels, Context& context) {
@@ -85,10 +80,11 @@ void check_backward_weights(const Conv& c) {
 }
 
 void check_all(const Conv& c) {
-  check_forward(c, true, true);
-  check_forward(c, false, false);
-  check_backward_data(c);
-  check_backward_weights(c);
+  const Operands operands{integers(c.x(), -3, 3, 1), integers(c.weights(), -3, 3, 2), integers(c.oc, -9, 9, 3),
+                          integers(c.y(), -3, 3, 4)};
+  check_forward(c, operands);
+  check_backward_data(c, operands);
+  check_backward_weights(c, operands);
 }
 
 }  // namespace
@@ -161,6 +157,12 @@ TEST(conv_larger_than_every_slab) {
   check_all({1, 300, 9, 9, 100, 3, 3, 1, 1, 1, 1});
   check_all({40, 2, 10, 10, 3, 3, 3, 1, 1, 1, 1});
   check_all({9, 130, 4, 4, 40, 3, 3, 1, 1, 1, 1});
+}
+
+SWEEP(conv_of_random_shapes, slow_build ? 40 : 200) {
+  const Conv c = random_conv(random, 5000000);
+  describe(c);
+  check_all(c);
 }
 
 TEST(conv_of_no_images) { check_all({0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1}); }

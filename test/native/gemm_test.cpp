@@ -10,9 +10,9 @@ enum class Layout { rows, columns, strided };  // which of a matrix's strides is
 struct Matrix {
   i64 row_stride, col_stride, size;
 };
-Matrix matrix(i64 rows, i64 columns, Layout layout) {
-  if (layout == Layout::rows) return {columns + 1, 1, rows * (columns + 1)};
-  if (layout == Layout::columns) return {1, rows + 2, columns * (rows + 2)};
+Matrix matrix(i64 rows, i64 columns, Layout layout, i64 gap) {
+  if (layout == Layout::rows) return {columns + gap, 1, rows * (columns + gap)};
+  if (layout == Layout::columns) return {1, rows + gap, columns * (rows + gap)};
   return {3 * columns, 3, 3 * rows * columns};
 }
 
@@ -20,10 +20,11 @@ struct Product {
   i64 m, n, k, batch = 1;
   Layout a = Layout::rows, b = Layout::rows;
   bool bias = false, relu = false, broadcast = false;  // broadcast: one b for the whole batch
+  i64 gap = 1;                                         // between rows, or columns
 };
 
 void check_product(const Product& c) {
-  const Matrix am = matrix(c.m, c.k, c.a), bm = matrix(c.k, c.n, c.b);
+  const Matrix am = matrix(c.m, c.k, c.a, c.gap), bm = matrix(c.k, c.n, c.b, c.gap);
   Buffer<float> a = integers(c.batch * am.size), b = integers((c.broadcast ? 1 : c.batch) * bm.size, -3, 3, 2);
   Buffer<float> bias = integers(c.n, -9, 9, 3), expected(c.batch * c.m * c.n), out(c.batch * c.m * c.n);
   args::matmul<float> args{};
@@ -46,7 +47,37 @@ void check_product(const Product& c) {
 
 const Layout layouts[] = {Layout::rows, Layout::columns, Layout::strided};
 
+// Sizes on both sides of every block, at most 5 M multiply-adds.
+Product random_product(Random& random) {
+  const auto size = [&](i64 low, i64 high) { return random.between(low, high); };
+  const i64 bucket = size(0, 7);
+  for (;;) {
+    Product c{size(1, 150), size(1, 150), size(1, 150)};
+    if (bucket == 0) c.m = size(0, 40), c.n = size(0, 40), c.k = size(0, 40), c.batch = size(0, 60);
+    if (bucket == 1) c.m = size(1, 5), c.n = size(1, 1500), c.k = size(1, 700);
+    if (bucket == 2) c.m = size(1, 1500), c.n = random.of({1, 1, 2, 3, 4, 5}), c.k = size(1, 700);
+    if (bucket == 3) c.k = size(380, 2500);                                   // several blocks of k
+    if (bucket == 4) c.m = size(400, 1600);                                   // and of m
+    if (bucket == 5) c.n = size(129, 1500);                                   // and of n
+    if (bucket == 6) c.k = 1024 * size(1, 2), c.n = size(1, 300), c.gap = 0;  // rows 4 KB apart
+    if (bucket == 7) c.batch = size(2, 12);
+    if (bucket < 6) c.gap = size(0, 2);
+    c.a = layouts[size(0, 2)], c.b = layouts[size(0, 2)];
+    c.bias = size(0, 1), c.relu = size(0, 1), c.broadcast = size(0, 1);
+    if (c.batch * c.m * c.n * c.k <= 5000000) return c;
+  }
+}
+
 }  // namespace
+
+SWEEP(matmul_of_random_shapes, slow_build ? 60 : 300) {
+  const Product c = random_product(random);
+  const char* names[] = {"rows", "columns", "strided"};
+  describe("%dx%dx%d, batch %d, a %s, b %s%s, gap %d%s%s", int(c.m), int(c.n), int(c.k), int(c.batch), names[int(c.a)],
+           names[int(c.b)], c.broadcast ? " broadcast" : "", int(c.gap), c.bias ? ", bias" : "",
+           c.relu ? ", relu" : "");
+  check_product(c);
+}
 
 TEST(matmul_of_small_sizes) {
   for (i64 m : {1, 2, 5, 15})

@@ -44,17 +44,14 @@ TEST(fill_and_copy_of_every_dtype) {
   CHECK(u[0] == 255 && u[2] == 255);
 }
 
-TEST(copy_of_any_layout) {
-  Random random(5);
-  for (int round = 0; round < 200; round++) {
-    const std::vector<i32> shape = random_shape(random, 5);
-    const Strides so = random_strides(random, shape, false), sx = random_strides(random, shape, true);
-    const Buffer<float> x = integers(sx.elements, -1000, 1000, round);
-    const auto layout = layout_of(shape, so, sx);
-    check_exact<float>(so.elements, [&](const Kernels& k, Buffer<float>& out, Context& c) {
-      k.copy({out, x + sx.origin, static_cast<i32>(shape.size()), layout.data(), static_cast<i32>(layout.size())}, c);
-    });
-  }
+SWEEP(copy_of_any_layout, 200) {
+  const std::vector<i32> shape = random_shape(random, 5);
+  const Strides so = random_strides(random, shape, false), sx = random_strides(random, shape, true);
+  const Buffer<float> x = integers(sx.elements, -1000, 1000, random.next());
+  const auto layout = layout_of(shape, so, sx);
+  check_exact<float>(so.elements, [&](const Kernels& k, Buffer<float>& out, Context& c) {
+    k.copy({out, x + sx.origin, static_cast<i32>(shape.size()), layout.data(), static_cast<i32>(layout.size())}, c);
+  });
 }
 
 TEST(copy_between_channels_last_and_first) {

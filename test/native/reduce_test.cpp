@@ -12,7 +12,7 @@ const Reduce kinds[] = {Reduce::sum, Reduce::mean, Reduce::prod, Reduce::max, Re
 struct Reduction {
   std::vector<i32> layout;
   i32 kept, reduced;
-  i64 outputs;
+  i64 outputs, terms;  // terms of each output
 };
 
 // Reduces the dims of a dense x that `mask` names; out is dense.
@@ -30,7 +30,9 @@ Reduction reduction(const std::vector<i32>& shape, unsigned mask) {
   std::vector<i32> layout = kept;
   for (const auto& list : {part[1][0], out_strides, kept_strides, part[1][1]})
     layout.insert(layout.end(), list.begin(), list.end());
-  return {layout, static_cast<i32>(kept.size()), static_cast<i32>(part[1][0].size()), outputs};
+  i64 terms = 1;
+  for (i32 size : part[1][0]) terms *= size;
+  return {layout, static_cast<i32>(kept.size()), static_cast<i32>(part[1][0].size()), outputs, terms};
 }
 
 void check_reduction(const Reduction& c, const float* x, Reduce kind, double tolerance) {
@@ -50,32 +52,34 @@ void check_reduction(const Reduction& c, const float* x, Reduce kind, double tol
   });
 }
 
-}  // namespace
-
-TEST(reduce_of_random_shapes_and_dims) {
-  Random random(31);
-  for (int round = 0; round < 120; round++) {
-    std::vector<i32> shape = random_shape(random, 4);
-    i64 n = 1;
-    for (i32 s : shape) n *= s;
-    const Buffer<float> x = integers(n, -3, 3, round);
-    const Reduction c = reduction(shape, static_cast<unsigned>(random.next()));
-    for (Reduce kind : kinds) check_reduction(c, x, kind, kind == Reduce::sum ? 0 : 1e-6);
+// Whole numbers, of which all but means are exact; a product of more than 15 (3¹⁵ < 2²⁴) has factors 1 and -1 only.
+void check_exact_reductions(const Reduction& c, i64 elements, i64 origin, Random& random) {
+  const Buffer<float> x = integers(elements, -3, 3, random.next());
+  Buffer<float> signs = integers(elements, 0, 1, random.next());
+  for (i64 i = 0; i < elements; i++) signs[i] = 1 - 2 * signs[i];
+  for (Reduce kind : kinds) {
+    const Buffer<float>& operand = kind == Reduce::prod && c.terms > 15 ? signs : x;
+    check_reduction(c, operand + origin, kind, kind == Reduce::mean ? 1e-6 : 0);
   }
 }
 
-TEST(reduce_through_strides) {  // x transposed, reversed and broadcast
-  Random random(17);
-  for (int round = 0; round < 100; round++) {
-    const std::vector<i32> shape = random_shape(random, 4);
-    const Strides sx = random_strides(random, shape, true);
-    const unsigned mask = static_cast<unsigned>(random.next());
-    Reduction c = reduction(shape, mask);  // of a dense x: its strides are replaced
-    size_t kept = c.kept * 2 + c.reduced, reduced = kept + c.kept;
-    for (size_t d = 0; d < shape.size(); d++) c.layout[mask >> d & 1 ? reduced++ : kept++] = sx.strides[d];
-    const Buffer<float> x = integers(sx.elements, -3, 3, round);
-    for (Reduce kind : kinds) check_reduction(c, x + sx.origin, kind, kind == Reduce::sum ? 0 : 1e-6);
-  }
+}  // namespace
+
+SWEEP(reduce_of_random_shapes_and_dims, 120) {
+  std::vector<i32> shape = random_shape(random, 4);
+  i64 n = 1;
+  for (i32 s : shape) n *= s;
+  check_exact_reductions(reduction(shape, static_cast<unsigned>(random.next())), n, 0, random);
+}
+
+SWEEP(reduce_through_strides, 100) {  // x transposed, reversed and broadcast
+  const std::vector<i32> shape = random_shape(random, 4);
+  const Strides sx = random_strides(random, shape, true);
+  const unsigned mask = static_cast<unsigned>(random.next());
+  Reduction c = reduction(shape, mask);  // of a dense x: its strides are replaced
+  size_t kept = c.kept * 2 + c.reduced, reduced = kept + c.kept;
+  for (size_t d = 0; d < shape.size(); d++) c.layout[mask >> d & 1 ? reduced++ : kept++] = sx.strides[d];
+  check_exact_reductions(c, sx.elements, sx.origin, random);
 }
 
 TEST(large_reductions_are_accurate_and_deterministic) {
@@ -116,26 +120,22 @@ TEST(max_and_min_propagate_nan) {
   for (Reduce kind : {Reduce::max, Reduce::min}) check_reduction(reduction({300, 20}, 1), x, kind, 0);
 }
 
-TEST(arg_reduce_finds_the_first_winner) {
-  Random random(3);
+SWEEP(arg_reduce_finds_the_first_winner, 60) {
   Workers serial(1);
-  const i32 lengths[] = {1, 2, 10, 16, 17, 33, 100, 1000};
-  for (int round = 0; round < 60; round++) {
-    const i32 outer = static_cast<i32>(random.between(0, 30)), length = lengths[random.between(0, 7)];
-    const i32 inner = round % 2 ? 1 : static_cast<i32>(random.between(1, 40));
-    const i64 outputs = static_cast<i64>(outer) * inner;
-    Buffer<float> x = integers(outputs * length, -5, 5, round);
-    if (round % 3 == 0)
-      for (i64 i = 0; i < x.size(); i += 13) x[i] = i % 3 ? NAN : -std::numeric_limits<float>::infinity();
-    Buffer<i32> expected(outputs), got(outputs);
-    for (Reduce kind : {Reduce::max, Reduce::min}) {
-      const i32 code = static_cast<i32>(kind);
-      reference::arg_reduce<float>({expected, x, code, outer, length, inner}, serial);
-      on_every_backend([&](const Kernels& k, Context& context) {
-        got.poison();
-        k.arg_reduce({got, x, code, outer, length, inner}, context);
-        CHECK_SAME(got, expected);
-      });
-    }
+  const i32 outer = static_cast<i32>(random.between(0, 30)), length = random.of({1, 2, 10, 16, 17, 33, 100, 1000});
+  const i32 inner = random.between(0, 1) ? 1 : static_cast<i32>(random.between(1, 40));
+  const i64 outputs = static_cast<i64>(outer) * inner;
+  Buffer<float> x = integers(outputs * length, -5, 5, random.next());
+  if (random.between(0, 2) == 0)
+    for (i64 i = 0; i < x.size(); i += 13) x[i] = i % 3 ? NAN : -std::numeric_limits<float>::infinity();
+  Buffer<i32> expected(outputs), got(outputs);
+  for (Reduce kind : {Reduce::max, Reduce::min}) {
+    const i32 code = static_cast<i32>(kind);
+    reference::arg_reduce<float>({expected, x, code, outer, length, inner}, serial);
+    on_every_backend([&](const Kernels& k, Context& context) {
+      got.poison();
+      k.arg_reduce({got, x, code, outer, length, inner}, context);
+      CHECK_SAME(got, expected);
+    });
   }
 }
