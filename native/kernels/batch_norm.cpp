@@ -16,25 +16,38 @@ struct Moments {
   }
 };
 
-// The moments of one vector of columns over rows [begin, end): deviations from the first row of each span cancel
-// nothing.
-void column_moments(const float* x, i64 c, i64 begin, i64 end, Moments* out, i64 width) {
-  for (i64 i = 0; i < width; i++) out[i] = {0, 0, 0};
-  for (i64 row = begin; row < end; row += span) {
-    const i64 n = min(span, end - row);
-    const vf shift = load(x + row * c);
-    vf sum{}, squares{};
-    for (i64 r = row; r < row + n; r++) {
-      const vf d = load(x + r * c) - shift;
-      sum += d;
-      squares += d * d;
-    }
-    for (i64 i = 0; i < width; i++) {
-      const double s = sum[i], rest = squares[i] - s * s / n;
-      out[i].join(n, shift[i] + s / n, rest < 0 ? 0 : rest);
+// The moments of some columns over rows [begin, end): deviations from the first row of each span cancel nothing.
+struct ColumnMoments {
+  const float* x;
+  i64 c;
+  Moments* out;
+
+  template <int V>
+  void run(i64 part, i64 column, i64 width, i64 begin, i64 end) const {
+    Moments* moments = out + part * c + column;
+    for (i64 i = 0; i < width; i++) moments[i] = {0, 0, 0};
+    for (i64 row = begin; row < end; row += span) {
+      const i64 n = min(span, end - row);
+      const float* from = x + row * c + column;
+      vf shift[V], sum[V] = {}, squares[V] = {};
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) shift[v] = load(from + v * W);
+      for (i64 r = 0; r < n; r++, from += c) {
+        prefetch(from + 16 * c, V * W);
+        QUERN_UNROLL
+        for (int v = 0; v < V; v++) {
+          const vf d = load(from + v * W) - shift[v];
+          sum[v] += d;
+          squares[v] += d * d;
+        }
+      }
+      for (i64 i = 0; i < width; i++) {
+        const double s = sum[i / W][i % W], rest = squares[i / W][i % W] - s * s / n;
+        moments[i].join(n, shift[i / W][i % W] + s / n, rest < 0 ? 0 : rest);
+      }
     }
   }
-}
+};
 
 // f(position, column, width) over all vectors of all rows
 template <class F>
@@ -46,15 +59,27 @@ void for_elements(Context& context, i64 rows, i64 c, const F& f) {
   });
 }
 
+template <class Args>
+void scale_of(const Args& p, float* scale) {
+  for (i64 i = 0; i < p.c; i++) scale[i] = p.rstd[i] * (p.weight ? p.weight[i] : 1);
+}
+
+// (x - mean) · scale + bias
+struct Affine {
+  const float *x, *mean, *scale, *bias;
+  QUERN_INLINE vf operator()(i64 at, i64 column) const {
+    const vf shift = bias ? load(bias + column) : vf{};
+    return (load(x + at) - load(mean + column)) * load(scale + column) + shift;
+  }
+};
+
 }  // namespace
 
 void batch_norm_stats(const args::batch_norm_stats<float>& p, Context& context) {
   const i64 parts = cut(p.rows).parts, c = p.c;
   Moments* moments = scratch<Moments>(context, parts * c + 1);
   if (!moments) return;
-  for_parts(context, p.rows, c, [&](i64 part, i64 column, i64 width, i64 begin, i64 end) {
-    column_moments(p.x + column, c, begin, end, moments + part * c + column, width);
-  });
+  for_parts(context, p.rows, c, ColumnMoments{p.x, c, moments});
   for (i64 i = 0; i < c; i++) {
     Moments all{0, 0, 0};
     for (i64 part = 0; part < parts; part++) {
@@ -73,23 +98,31 @@ void batch_norm_stats(const args::batch_norm_stats<float>& p, Context& context) 
 void batch_norm(const args::batch_norm<float>& p, Context& context) {
   float* scale = scratch<float>(context, p.c + 1);
   if (!scale) return;
-  for (i64 i = 0; i < p.c; i++) scale[i] = p.rstd[i] * (p.weight ? p.weight[i] : 1);
-  const float *x = p.x, *mean = p.mean, *bias = p.bias;
+  scale_of(p, scale);
+  const Affine affine{p.x, p.mean, scale, p.bias};
+  const float low = static_cast<float>(p.low), high = static_cast<float>(p.high);
   float* y = p.y;
+  const auto write = [=](i64 at, i64 column, i64 width) { store_lanes(y + at, affine(at, column), width); };
+  if (low == -infinity && high == infinity) return for_elements(context, p.rows, p.c, write);
   for_elements(context, p.rows, p.c, [=](i64 at, i64 column, i64 width) {
-    const vf shift = bias ? load(bias + column) : vf{};
-    store_lanes(y + at, (load(x + at) - load(mean + column)) * load(scale + column) + shift, width);
+    store_lanes(y + at, min_or_b(set1(high), max_or_b(set1(low), affine(at, column))), width);
   });
 }
 
-void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& context) {
-  const i64 parts = cut(p.rows).parts, c = p.c;
-  const i64 padded = round_up(c, W);
+namespace {
+
+// `gradient` (at, column): dy, or what of it the limits let through
+template <class F>
+void backward(const args::batch_norm_backward<float>& p, Context& context, const F& gradient) {
+  const i64 parts = cut(p.rows).parts, c = p.c, padded = round_up(c, W);
   Sums* sums = scratch<Sums>(context, parts * c + 1);        // z = x - mean
   float* factors = scratch<float>(context, 3 * padded + 1);  // dx = a · dy + b · (x - mean) + d
   if (!sums || !factors) return;
-  column_sums(context, p.rows, c, p.dy, sums,
-              [&](i64 row, i64 column) { return load(p.x + row * c + column) - load(p.mean + column); });
+  const float *x = p.x, *mean = p.mean;
+  column_sums(context, p.rows, c, sums, [=](i64 row, i64 column) -> Terms {
+    const i64 at = row * c + column;
+    return {gradient(at, column), load(x + at) - load(mean + column)};
+  });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
     const auto [sum, product] = total(sums, parts, c, i);
@@ -101,13 +134,31 @@ void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& con
     d[i] = p.training ? static_cast<float>(-scale * sum / p.rows) : 0;
   }
   if (!p.dx) return;
-  const float *x = p.x, *dy = p.dy, *mean = p.mean;
   float* dx = p.dx;
   const bool training = p.training;
   for_elements(context, p.rows, c, [=](i64 at, i64 column, i64 width) {
-    vf value = load(a + column) * load(dy + at);
+    vf value = load(a + column) * gradient(at, column);
     if (training) value += load(b + column) * (load(x + at) - load(mean + column)) + load(d + column);
     store_lanes(dx + at, value, width);
+  });
+}
+
+}  // namespace
+
+void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& context) {
+  const float* dy = p.dy;
+  const auto plain = [=](i64 at, i64) { return load(dy + at); };
+  if (p.low == -infinity && p.high == infinity) return backward(p, context, plain);
+  float* scale = scratch<float>(context, p.c + 1);
+  if (!scale) return;
+  scale_of(p, scale);
+  const Affine affine{p.x, p.mean, scale, p.bias};
+  // Compared with NaN, which nothing meets, where there is no limit.
+  const float low = p.low > -infinity ? static_cast<float>(p.low) : __builtin_nanf("");
+  const float high = p.high < infinity ? static_cast<float>(p.high) : __builtin_nanf("");
+  backward(p, context, [=](i64 at, i64 column) {
+    const vf y = affine(at, column);
+    return select((y <= low) | (y >= high), vf{}, load(dy + at));
   });
 }
 

@@ -22,13 +22,28 @@ void batch_norm_stats(const args::batch_norm_stats<T>& p, Context&) {
   }
 }
 
-// y = (x - mean) · rstd · weight + bias
+// y[i] = (x - mean) · rstd · weight + bias
+template <class T, class Args>
+T normalised(const Args& p, i64 i) {
+  const i64 c = i % p.c;
+  return (p.x[i] - p.mean[c]) * p.rstd[c] * (p.weight ? p.weight[c] : T(1)) + (p.bias ? p.bias[c] : T(0));
+}
+
+// y limited to [low, high]; NaN stays NaN
 template <class T>
 void batch_norm(const args::batch_norm<T>& p, Context&) {
   for (i64 i = 0; i < i64(p.rows) * p.c; i++) {
-    const i64 c = i % p.c;
-    p.y[i] = (p.x[i] - p.mean[c]) * p.rstd[c] * (p.weight ? p.weight[c] : T(1)) + (p.bias ? p.bias[c] : T(0));
+    const T y = normalised<T>(p, i);
+    p.y[i] = y < p.low ? T(p.low) : y > p.high ? T(p.high) : y;
   }
+}
+
+// dy[i], but 0 where y met a limit
+template <class T>
+T limited(const args::batch_norm_backward<T>& p, i64 i) {
+  const bool from_below = p.low > -INFINITY && normalised<T>(p, i) <= p.low;
+  const bool from_above = p.high < INFINITY && normalised<T>(p, i) >= p.high;
+  return from_below || from_above ? T(0) : p.dy[i];
 }
 
 // With z = (x - mean) · rstd: dbias = Σ dy, dweight = Σ dy · z and dx = weight · rstd · dy, to which the dependence of
@@ -39,15 +54,15 @@ void batch_norm_backward(const args::batch_norm_backward<T>& p, Context&) {
     const T mean = p.mean[c], rstd = p.rstd[c], scale = rstd * (p.weight ? p.weight[c] : T(1));
     double dweight = 0, dbias = 0;
     for (i64 i = c; i < i64(p.rows) * p.c; i += p.c) {
-      dbias += double(p.dy[i]);
-      dweight += double(p.dy[i]) * (double(p.x[i]) - mean) * rstd;
+      dbias += double(limited(p, i));
+      dweight += double(limited(p, i)) * (double(p.x[i]) - mean) * rstd;
     }
     if (p.dweight) p.dweight[c] = T(dweight);
     if (p.dbias) p.dbias[c] = T(dbias);
     if (!p.dx) continue;
     for (i64 i = c; i < i64(p.rows) * p.c; i += p.c) {
       const double through = p.training ? (dbias + (p.x[i] - mean) * rstd * dweight) / p.rows : 0;
-      p.dx[i] = T(scale * (p.dy[i] - through));
+      p.dx[i] = T(scale * (limited(p, i) - through));
     }
   }
 }

@@ -45,8 +45,9 @@ void layer_norm_backward(const args::layer_norm_backward<float>& p, Context& con
   if (p.dweight || p.dbias) {
     Sums* sums = scratch<Sums>(context, parts * n + 1);
     if (!sums) return;
-    column_sums(context, p.rows, n, p.dy, sums,
-                [&](i64 r, i64 c) { return (load(p.x + r * n + c) - p.mean[r]) * p.rstd[r]; });
+    column_sums(context, p.rows, n, sums, [&](i64 r, i64 c) -> Terms {
+      return {load(p.dy + r * n + c), (load(p.x + r * n + c) - p.mean[r]) * p.rstd[r]};
+    });
     for (i64 c = 0; c < n; c++) {
       const auto [sum, product] = total(sums, parts, n, c);
       if (p.dweight) p.dweight[c] = static_cast<float>(product);

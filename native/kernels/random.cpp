@@ -112,12 +112,13 @@ void for_random(Context& context, const Key& key_, float* out_, i64 n, const F& 
 }  // namespace
 
 void uniform(const args::uniform<float>& a, Context& context) {
-  const double low = static_cast<float>(a.low), range = static_cast<float>(a.high - a.low);
+  // Kept as floats: of two doubles rounded to float side by side GCC 12 forgets the rounding.
+  const float low = static_cast<float>(a.low), range = static_cast<float>(a.high - a.low);
   for_random(context, key_of(a), a.out, a.n, [=](i64, vi words) {
     const vf bits = __builtin_convertvector(shift_right_logical(words, 8), vf);
     // In double, where the product of two floats is exact: the same bits with FMA and without.
-    const double step = range * 0x1p-24;
-    return join_float(low_double(bits) * step + low, high_double(bits) * step + low);
+    const double step = double{range} * 0x1p-24, first = low;
+    return join_float(low_double(bits) * step + first, high_double(bits) * step + first);
   });
 }
 

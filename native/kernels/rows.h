@@ -52,15 +52,24 @@ inline Cut cut(i64 rows) {
   const i64 part = round_up(max(span, ceil_div(rows, most_parts)), span);
   return {part, ceil_div(rows, part)};
 }
-// f(part, column, width, begin, end) over rows [begin, end) of each part and vectors of columns
+// f.template run<V>(part, column, width, begin, end): rows [begin, end) of each part, V vectors of columns side by
+// side, of which the first `width` columns count.
 template <class F>
 void for_parts(Context& context, i64 rows, i64 c, const F& f) {
   const Cut parts = cut(rows);
   const i64 strips = ceil_div(c, strip);
   parallel_if(context, rows * c, parts.parts * strips, [&](i64 task, int) {
-    const i64 part = task / strips, first = task % strips * strip;
-    for (i64 column = first; column < min(c, first + strip); column += W)
-      f(part, column, min<i64>(W, c - column), part * parts.rows, min(rows, (part + 1) * parts.rows));
+    const i64 part = task / strips, first = task % strips * strip, last = min(c, first + strip);
+    const i64 begin = part * parts.rows, end = min(rows, begin + parts.rows);
+    for (i64 column = first; column < last;) {
+      const i64 left = last - column;
+      if (left > 3 * W)
+        f.template run<4>(part, column, left, begin, end), column += 4 * W;
+      else if (left > W)
+        f.template run<2>(part, column, min<i64>(2 * W, left), begin, end), column += 2 * W;
+      else
+        f.template run<1>(part, column, left, begin, end), column += W;
+    }
   });
 }
 
@@ -69,26 +78,43 @@ struct Sums {
   double sum, product;
 };
 
-// out (parts,c): the sums over each part of the rows of dy (rows,c) and z(row, column), kept in float for a span of
-// rows.
-template <class Z>
-void column_sums(Context& context, i64 rows, i64 c, const float* dy, Sums* out, const Z& z) {
-  for_parts(context, rows, c, [&](i64 part, i64 column, i64 width, i64 begin, i64 end) {
+// What column_sums sums up: d and d · z.
+struct Terms {
+  vf d, z;
+};
+
+template <class F>
+struct ColumnSums {
+  i64 c;
+  Sums* out;
+  const F& terms;
+
+  template <int V>
+  void run(i64 part, i64 column, i64 width, i64 begin, i64 end) const {
     Sums* sums = out + part * c + column;
     for (i64 i = 0; i < width; i++) sums[i] = {0, 0};
     for (i64 row = begin; row < end; row += span) {
-      vf sum{}, product{};
+      vf sum[V] = {}, product[V] = {};
       for (i64 r = row; r < min(end, row + span); r++) {
-        const vf d = load(dy + r * c + column);
-        sum += d;
-        product += d * z(r, column);
+        QUERN_UNROLL
+        for (int v = 0; v < V; v++) {
+          const Terms t = terms(r, column + v * W);
+          sum[v] += t.d;
+          product[v] += t.d * t.z;
+        }
       }
       for (i64 i = 0; i < width; i++) {
-        sums[i].sum += sum[i];
-        sums[i].product += product[i];
+        sums[i].sum += sum[i / W][i % W];
+        sums[i].product += product[i / W][i % W];
       }
     }
-  });
+  }
+};
+
+// out (parts,c): the sums over each part of the rows of terms(row, column), kept in float for a span of rows.
+template <class F>
+void column_sums(Context& context, i64 rows, i64 c, Sums* out, const F& terms) {
+  for_parts(context, rows, c, ColumnSums<F>{c, out, terms});
 }
 
 // Those of column i over all parts.

@@ -982,6 +982,8 @@ export interface BatchNormArgs {
   bias: Operand | null
   rows: number
   c: number
+  low: number
+  high: number
 }
 
 export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): void {
@@ -994,6 +996,8 @@ export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): voi
   w.operand(a.bias)
   w.i32(a.rows)
   w.i32(a.c)
+  w.f64(a.low)
+  w.f64(a.high)
   w.end()
 }
 
@@ -1006,9 +1010,12 @@ export interface BatchNormBackwardArgs {
   mean: Operand | null
   rstd: Operand | null
   weight: Operand | null
+  bias: Operand | null
   rows: number
   c: number
   training: number
+  low: number
+  high: number
 }
 
 export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
@@ -1021,9 +1028,12 @@ export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBa
   w.operand(a.mean)
   w.operand(a.rstd)
   w.operand(a.weight)
+  w.operand(a.bias)
   w.i32(a.rows)
   w.i32(a.c)
   w.i32(a.training)
+  w.f64(a.low)
+  w.f64(a.high)
   w.end()
 }
 

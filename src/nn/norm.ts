@@ -4,7 +4,8 @@ import { checkInteger, checkNumber, checkShape } from '../ops/check.js'
 import { to } from '../ops/convert.js'
 import { ones, zeros } from '../ops/create.js'
 import { add, div, sub } from '../ops/elementwise.js'
-import { batchNorm, groupNorm, layerNorm, localResponseNorm } from '../ops/norm.js'
+import { add_ } from '../ops/inplace.js'
+import { batchNorm, groupNorm, type Limits, layerNorm, localResponseNorm } from '../ops/norm.js'
 import { formatShape, type Tensor } from '../tensor.js'
 import { assign, Module, parameter } from './module.js'
 
@@ -19,7 +20,8 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-abstract class BatchNorm extends Module {
+/** @internal */
+export abstract class BatchNorm extends Module {
   readonly weight: Tensor | null
   readonly bias: Tensor | null
   declare readonly running_mean: Tensor | null
@@ -53,22 +55,31 @@ abstract class BatchNorm extends Module {
   protected abstract checkInput(x: Tensor): void
 
   forward(x: Tensor): Tensor {
+    return this.normalise(x, {})
+  }
+
+  /** @internal forward and an activation that limits its input, in one pass. */
+  forwardLimited(x: Tensor, limits: Limits): Tensor {
+    return this.normalise(x, { limits })
+  }
+
+  private normalise(x: Tensor, options: { limits?: Limits }): Tensor {
     this.checkInput(x)
     const { running_mean, running_var, num_batches_tracked, weight, bias, eps, momentum } = this
-    const affine = { weight, bias, eps }
+    const affine = { weight, bias, eps, ...options }
     if (!running_mean || !running_var || !num_batches_tracked) {
       return batchNorm(x, null, null, { ...affine, training: true })
     }
     if (!this.training) return batchNorm(x, running_mean, running_var, affine)
     if (momentum !== null) {
       const y = batchNorm(x, running_mean, running_var, { ...affine, training: true, momentum })
-      assign(num_batches_tracked, to(add(to(num_batches_tracked, 'float64'), 1), 'int32'))
+      add_(num_batches_tracked, 1)
       return y
     }
     // mean += (batch's − mean) / batches
     const batch = [zeros([this.numFeatures]), zeros([this.numFeatures])] as const
     const y = batchNorm(x, ...batch, { ...affine, training: true, momentum: 1 })
-    assign(num_batches_tracked, to(add(to(num_batches_tracked, 'float64'), 1), 'int32'))
+    add_(num_batches_tracked, 1)
     const count = to(num_batches_tracked, 'float32')
     assign(running_mean, add(running_mean, div(sub(batch[0], running_mean), count)))
     assign(running_var, add(running_var, div(sub(batch[1], running_var), count)))

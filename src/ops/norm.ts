@@ -6,11 +6,16 @@ import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
 import { clamp } from './clamp.js'
+import { ge, le, where } from './compare.js'
 import { abs, add, div, mul, pow, rsqrt, sqrt, square, sub } from './elementwise.js'
 import { average } from './pool.js'
 import { max, mean, sum } from './reduce.js'
 import { centredAndScale, normalisedRows } from './rownorm.js'
 import { channelsLast, contiguous, permute, reshape } from './view.js'
+
+/** @internal The least and the largest value that an activation lets through. */
+export type Limits = readonly [number, number]
+const unlimited: Limits = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
 
 type Pair<D extends FloatDType> = [Tensor<D>, Tensor<D>]
 
@@ -36,7 +41,9 @@ export function batchNorm<D extends FloatDType>(
   x: Tensor<D>,
   runningMean: Tensor<NoInfer<D>> | null,
   runningVar: Tensor<NoInfer<D>> | null,
-  options: BatchNormOptions<NoInfer<D>> = {},
+  options: BatchNormOptions<NoInfer<D>> & {
+    /** @internal Limits of the result, in the same pass. */ limits?: Limits
+  } = {},
 ): Tensor<D> {
   const op = 'batchNorm'
   checkFloat(op, 'x', x)
@@ -70,10 +77,9 @@ export function batchNorm<D extends FloatDType>(
         ? batchStatistics(image, runningMean && runningVar ? [runningMean, runningVar] : [], eps, momentum)
         : [contiguous(runningMean.detach()), rsqrt(add(contiguous(runningVar.detach()), eps))]
     const [mean, rstd] = statistics as [Tensor<D>, Tensor<D>]
-    return reshape(
-      normalised(image, mean, rstd, weight && contiguous(weight), bias && contiguous(bias), training ? eps : null),
-      x.shape,
-    )
+    const [scale, shift] = [weight && contiguous(weight), bias && contiguous(bias)]
+    const limits = options.limits ?? unlimited
+    return reshape(normalised(image, mean, rstd, scale, shift, training ? eps : null, limits), x.shape)
   })
 }
 
@@ -114,24 +120,27 @@ function normalised<D extends FloatDType>(
   weight: Tensor<D> | null,
   bias: Tensor<D> | null,
   eps: number | null,
+  limits: Limits,
 ): Tensor<D> {
   const runtime = sharedRuntime('batchNorm', x, mean, rstd, weight, bias)
-  const sizes = rowsOf(x)
+  const sizes = { ...rowsOf(x), low: limits[0], high: limits[1] }
   const y = allocate(x.dtype, x.shape, x.strides, runtime)
   opcodes.batchNorm(runtime.encode(), x.dtype, { y, x, mean, rstd, weight, bias, ...sizes })
-  const saved = weight ? [x, mean, rstd, weight] : [x, mean, rstd]
-  return record('batchNorm', y, [x, weight, bias], saved, (dy, [x, mean, rstd, weight], needs) => {
-    const image = x as Tensor<D>
-    if (isRecording()) return composedGradient(dy as Tensor<D>, image, [mean, rstd] as Pair<D>, weight ?? null, eps)
+  // The bias tells where the limits were met.
+  const shift = limits === unlimited ? null : bias
+  const saved = [x, mean, rstd, ...(weight ? [weight] : []), ...(shift ? [shift] : [])]
+  return record('batchNorm', y, [x, weight, bias], saved, (dy, saved, needs) => {
+    const [image, mean, rstd] = saved as [Tensor<D>, Tensor<D>, Tensor<D>]
+    const affine = { weight: weight ? (saved[3] as Tensor<D>) : null, bias: shift ? (saved.at(-1) as Tensor<D>) : null }
+    if (isRecording()) return composedGradient(dy as Tensor<D>, image, [mean, rstd], affine, eps, limits)
     const made = (needed: boolean | undefined, shape: readonly number[], strides: readonly number[]) =>
       needed ? allocate(image.dtype, shape, strides, runtime) : null
     const dx = made(needs[0], image.shape, image.strides)
     const dweight = made(needs[1], [sizes.c], [1])
     const dbias = made(needs[2], [sizes.c], [1])
     opcodes.batchNormBackward(runtime.encode(), image.dtype, {
-      ...{ dx, dweight, dbias, dy: channelsLast(dy as FloatTensor), x: image },
-      ...{ mean: mean ?? null, rstd: rstd ?? null, weight: weight ?? null },
-      ...{ ...sizes, training: Number(eps !== null) },
+      ...{ dx, dweight, dbias, dy: channelsLast(dy as FloatTensor), x: image, mean, rstd },
+      ...{ ...affine, ...sizes, training: Number(eps !== null) },
     })
     return [dx, dweight, dbias]
   })
@@ -142,18 +151,33 @@ function composedGradient<D extends FloatDType>(
   dy: Tensor<D>,
   x: Tensor<D>,
   statistics: Pair<D>,
-  weight: Tensor<D> | null,
+  affine: { weight: Tensor<D> | null; bias: Tensor<D> | null },
   eps: number | null,
+  limits: Limits,
 ): Tensor<D>[] {
   const dim = [0, 2, 3]
   const perChannel = (t: Tensor<D>) => reshape(t, [1, t.size, 1, 1])
   const [average, rstd] = statistics.map(perChannel) as Pair<D>
   const [centred, scale] = eps === null ? ([sub(x, average), rstd] as Pair<D>) : centredAndScale(x, dim, eps)
   const z = mul(centred, scale)
-  const dz = weight ? mul(dy, perChannel(weight)) : dy
+  const scaled = (t: Tensor<D>) => (affine.weight ? mul(t, perChannel(affine.weight)) : t)
+  const through =
+    limits === unlimited ? dy : withinLimits(dy, scaled(z), affine.bias && perChannel(affine.bias), limits)
+  const dz = scaled(through)
   const over = { dim, keepdim: true }
   const across = eps === null ? dz : sub(sub(dz, mean(dz, over)), mul(z, mean(mul(dz, z), over)))
-  return [mul(across, scale), sum(mul(dy, z), { dim }), sum(dy, { dim })]
+  return [mul(across, scale), sum(mul(through, z), { dim }), sum(through, { dim })]
+}
+
+// dy, but 0 where z + bias met a limit
+function withinLimits<D extends FloatDType>(
+  dy: Tensor<D>,
+  z: Tensor<D>,
+  bias: Tensor<D> | null,
+  [low, high]: Limits,
+): Tensor<D> {
+  const y = bias ? add(z, bias) : z
+  return where(le(y, low), 0, high === Number.POSITIVE_INFINITY ? dy : where(ge(y, high), 0, dy))
 }
 
 export interface AffineOptions<D extends FloatDType> {

@@ -145,3 +145,30 @@ test('normalize of zeros is zero, with a finite gradient', async () => {
     for (const g of (await x.grad?.data()) ?? []) expect(Number.isFinite(g)).toBe(true)
   }
 })
+
+test.each([
+  ['ReLU', () => new nn.ReLU()],
+  ['ReLU6', () => new nn.ReLU6()],
+  ['Hardtanh', () => new nn.Hardtanh(-0.4, 0.7)],
+] as const)('BatchNorm2d and %s in one pass equal the two apart', async (_, activation) => {
+  for (const affine of [true, false])
+    for (const training of [true, false]) {
+      const run = async (apart: boolean) => {
+        manualSeed(4)
+        const x = randn([3, 5, 4, 3]).mul(4).detach().requiresGrad_()
+        const norm = new nn.BatchNorm2d(5, { affine })
+        if (affine) noGrad(() => [norm.weight, norm.bias].forEach((t) => void t?.copy_(randn([5]))))
+        const layers = [norm, activation()].map((m) => m.train(training))
+        const y = apart
+          ? layers.reduce((t, m) => m.forward(t) as Tensor, x as Tensor)
+          : new nn.Sequential(...layers).forward(x)
+        const [first] = grad(y, [x], { createGraph: true, gradient: randn(y.shape) })
+        const found = [y, ...grad(y, [x, ...norm.parameters()], { gradient: randn(y.shape), retainGraph: true })]
+        found.push(...grad((first as Tensor).square().sum(), [x]))
+        return Promise.all(found.map((t) => t.data()))
+      }
+      const [fused, plain] = [await run(false), await run(true)]
+      expect(fused.length).toBe(affine ? 5 : 3)
+      for (const [i, values] of fused.entries()) expectClose(values, plain[i] as ArrayLike<number>, 1e-5)
+    }
+})

@@ -47,33 +47,41 @@ void check_stats(const Shape& s, double offset, double scale) {
   });
 }
 
-void check_passes(const Shape& s, bool affine, bool training) {
-  const Buffer<float> x = reals(s.size(), 1), dy = reals(s.size(), 2), mean = reals(s.c, 3), weight = reals(s.c, 4),
-                      bias = reals(s.c, 5);
-  Buffer<float> rstd = reals(s.c, 6);
+void check_passes(const Shape& s, bool affine, bool training, double low = -INFINITY, double high = INFINITY) {
+  const Buffer<float> dy = reals(s.size(), 2), mean = reals(s.c, 3), weight = reals(s.c, 4), bias = reals(s.c, 5);
+  Buffer<float> x = reals(s.size(), 1), rstd = reals(s.c, 6);
   for (i64 i = 0; i < s.c; i++) rstd[i] += 1.5f;
+  // Float and double must agree on which side of a limit a value lies.
+  for (i64 i = 0; i < s.size(); i++) {
+    const i64 c = i % s.c;
+    const double y = (double(x[i]) - mean[c]) * rstd[c] * (affine ? weight[c] : 1) + (affine ? bias[c] : 0);
+    if (std::fabs(y - low) < 1e-5 || std::fabs(y - high) < 1e-5) x[i] += 0.01f;
+  }
   const Buffer<double> xd = converted<double>(x), dyd = converted<double>(dy), md = converted<double>(mean),
                        rd = converted<double>(rstd), wd = converted<double>(weight), bd = converted<double>(bias);
   Buffer<double> y(s.size()), dx(s.size()), dw(s.c), db(s.c);
   Workers serial(1);
   reference::batch_norm<double>(
-      {y, xd, md, rd, affine ? wd.data() : nullptr, affine ? bd.data() : nullptr, s.rows, s.c}, serial);
-  reference::batch_norm_backward<double>(
-      {dx, dw, db, dyd, xd, md, rd, affine ? wd.data() : nullptr, s.rows, s.c, training}, serial);
+      {y, xd, md, rd, affine ? wd.data() : nullptr, affine ? bd.data() : nullptr, s.rows, s.c, low, high}, serial);
+  reference::batch_norm_backward<double>({dx, dw, db, dyd, xd, md, rd, affine ? wd.data() : nullptr,
+                                          affine ? bd.data() : nullptr, s.rows, s.c, training, low, high},
+                                         serial);
   on_every_backend([&](const Kernels& k, Context& context) {
     Buffer<float> got_y(s.size()), got_dx(s.size()), got_dw(s.c), got_db(s.c);
     const float *w = affine ? weight.data() : nullptr, *b = affine ? bias.data() : nullptr;
-    k.batch_norm({got_y, x, mean, rstd, w, b, s.rows, s.c}, context);
+    k.batch_norm({got_y, x, mean, rstd, w, b, s.rows, s.c, low, high}, context);
     CHECK_CLOSE(got_y, y, 1e-5);
-    k.batch_norm_backward({got_dx, got_dw, got_db, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    k.batch_norm_backward({got_dx, got_dw, got_db, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high}, context);
     CHECK_CLOSE(got_dx, dx, 1e-5);
     CHECK_CLOSE(got_dw, dw, 1e-5);
     CHECK_CLOSE(got_db, db, 1e-5);
     got_dx.poison();
-    k.batch_norm_backward({got_dx, nullptr, nullptr, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    k.batch_norm_backward({got_dx, nullptr, nullptr, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high},
+                          context);
     CHECK_CLOSE(got_dx, dx, 1e-5);
     got_db.poison();
-    k.batch_norm_backward({nullptr, nullptr, got_db, dy, x, mean, rstd, w, s.rows, s.c, training}, context);
+    k.batch_norm_backward({nullptr, nullptr, got_db, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high},
+                          context);
     CHECK_CLOSE(got_db, db, 1e-5);
   });
 }
@@ -107,6 +115,29 @@ TEST(batch_norm_forward_and_backward) {
       for (bool training : {false, true}) check_passes(s, affine, training);
 }
 
+TEST(batch_norm_within_limits) {
+  for (const Shape& s : shapes)
+    for (bool training : {false, true}) {
+      check_passes(s, true, training, 0);
+      check_passes(s, false, training, -0.25, 0.5);
+    }
+}
+
+TEST(batch_norm_within_limits_keeps_nan_and_passes_infinities) {
+  const float zero = 0, one = 1, dy[] = {1, 2, 3, 4};
+  const float values[] = {NAN, INFINITY, -INFINITY, 2};
+  Buffer<float> x(4), upstream(4), mean(1), rstd(1), y(4), dx(4);
+  for (i64 i = 0; i < 4; i++) x[i] = values[i], upstream[i] = dy[i];
+  mean[0] = zero, rstd[0] = one;
+  on_every_backend([&](const Kernels& k, Context& context) {
+    k.batch_norm({y, x, mean, rstd, nullptr, nullptr, 4, 1, 0, INFINITY}, context);
+    CHECK(std::isnan(y[0]) && y[1] == INFINITY && y[2] == 0 && y[3] == 2);
+    k.batch_norm_backward({dx, nullptr, nullptr, upstream, x, mean, rstd, nullptr, nullptr, 4, 1, 0, 0, INFINITY},
+                          context);
+    CHECK(dx[0] == 1 && dx[1] == 2 && dx[2] == 0 && dx[3] == 4);
+  });
+}
+
 TEST(batch_norm_of_nothing) {
   check_passes({0, 5}, true, false);
   check_passes({4, 0}, true, true);
@@ -119,12 +150,12 @@ TEST(batch_norm_without_memory_writes_nothing) {
     Buffer<float> a(8), b(8), y(64);
     for (i64 left : {0, 1}) {
       static_cast<Workers&>(context).scratch_left = left;
-      k.batch_norm_backward({y, a, b, x, x, c, c, c, 8, 8, 1}, context);
+      k.batch_norm_backward({y, a, b, x, x, c, c, c, c, 8, 8, 1, -INFINITY, INFINITY}, context);
       CHECK(y[0] != y[0] && a[0] != a[0]);
     }
     static_cast<Workers&>(context).scratch_left = 0;
     k.batch_norm_stats({a, b, x, nullptr, 0, 8, 8, eps, 0}, context);
-    k.batch_norm({y, x, c, c, c, c, 8, 8}, context);
+    k.batch_norm({y, x, c, c, c, c, 8, 8, -INFINITY, INFINITY}, context);
     CHECK(y[0] != y[0] && a[0] != a[0]);
   });
 }
