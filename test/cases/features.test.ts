@@ -1,15 +1,11 @@
-// Integers and bools, padded convolutions and positions of maxima, against PyTorch's values (test/golden/features.py).
+// Padded convolutions and positions of maxima against PyTorch (test/golden/features.py); inputs without a batch.
 import * as quern from 'quern'
-import { type DType, nn, sum, type Tensor, tensor } from 'quern'
+import { nn, sum, type Tensor } from 'quern'
 import { describe, expect, test } from 'vitest'
+import { type GoldenTensor, tensorOf, valuesOf } from '../golden/case.js'
 import { readGolden } from '../golden/read.js'
 import { expectClose } from './values.js'
 
-interface GoldenTensor {
-  shape: number[]
-  data: (number | string)[]
-  dtype?: DType
-}
 interface Layer {
   layer: string
   args: unknown[]
@@ -18,33 +14,12 @@ interface Layer {
   y: GoldenTensor
 }
 interface Golden {
-  whole: { name: string; op: string; args: unknown[]; options: object; outputs: GoldenTensor[] }[]
   layers: (Layer & { weight: GoldenTensor; bias: GoldenTensor })[]
   pooled: (Layer & { indices: GoldenTensor })[]
 }
 
 const golden = readGolden<Golden>('features.json')
-const isGolden = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !== null && 'data' in v
-// NaN and the infinities are strings in JSON.
-const numbers = (data: GoldenTensor['data']) =>
-  data.map((v) => (v === 'nan' ? Number.NaN : Number(`${v}`.replace('inf', 'Infinity'))))
-const make = ({ shape, data, dtype }: GoldenTensor) => tensor(numbers(data), { shape, dtype: dtype ?? 'float32' })
-
-test.each(golden.whole.map((c) => [c.name, c] as const))('%s', async (_, { op, args, options, outputs }) => {
-  const fn = (quern as unknown as Record<string, (...a: unknown[]) => unknown>)[op]
-  const given = args.map((v) => (isGolden(v) ? make(v) : v))
-  const result = fn?.(...given, ...(Object.keys(options).length > 0 ? [options] : []))
-  const made = (result instanceof quern.Tensor ? [result] : Object.values(result as object)) as Tensor<DType>[]
-  expect(made.length).toBe(outputs.length)
-  for (const [i, { shape, data, dtype }] of outputs.entries()) {
-    const t = made[i] as Tensor<DType>
-    expect([t.dtype, t.shape]).toEqual([dtype ?? 'float32', shape])
-    if (dtype) expect([...(await t.data())]).toEqual(numbers(data))
-    else expectClose(await t.data(), numbers(data), 1e-6)
-  }
-})
-
-const image = (t: GoldenTensor) => make(t) as Tensor<DType> as unknown as Tensor
+const image = (t: GoldenTensor) => tensorOf(t) as Tensor
 type Constructor<M> = new (...args: unknown[]) => M
 const layerOf = <M>({ layer, args, options }: Layer, more: object = {}): M =>
   new (nn as unknown as Record<string, Constructor<M>>)[layer]!(...args, { ...options, ...more })
@@ -54,11 +29,11 @@ const titled = <L extends Layer>(layers: L[]) =>
 describe('convolutions padded as PyTorch’s layers are', () => {
   test.each(titled(golden.layers))('%s', async (_, c) => {
     const layer = layerOf<nn.Conv2d>(c)
-    layer.loadStateDict({ weight: make(c.weight), bias: make(c.bias) })
+    layer.loadStateDict({ weight: tensorOf(c.weight), bias: tensorOf(c.bias) })
     const x = image(c.x)
     const y = layer.forward(x)
     expect(y.shape).toEqual(c.y.shape)
-    expectClose(await y.data(), numbers(c.y.data), 1e-5)
+    expectClose(await y.data(), valuesOf(c.y), 1e-5)
     const rectified = await new nn.Sequential(layer, new nn.ReLU()).forward(x).data()
     expect([...rectified]).toEqual([...(await y.data())].map((v) => Math.max(0, v)))
   })
@@ -70,8 +45,8 @@ describe('pooling layers give positions', () => {
     x.requiresGrad = true
     const [y, indices] = layerOf<nn.MaxPool2d<true>>(c, { returnIndices: true }).forward(x)
     expect([y.shape, indices.shape, indices.dtype]).toEqual([c.y.shape, c.indices.shape, 'int32'])
-    expectClose(await y.data(), numbers(c.y.data), 1e-6)
-    expect([...(await indices.data())]).toEqual(c.indices.data)
+    expectClose(await y.data(), valuesOf(c.y), 1e-6)
+    expect([...(await indices.data())]).toEqual(valuesOf(c.indices))
     expect(await layerOf<nn.MaxPool2d>(c).forward(x).data()).toEqual(await y.data())
     sum(y).backward()
     expect((await (x.grad as Tensor).data()).reduce((a, b) => a + b)).toBe(y.size)

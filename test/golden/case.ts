@@ -14,7 +14,8 @@ export interface GoldenTensor {
   high?: number
   /** By index. */
   put?: Record<number, number | string>
-  dtype?: 'int32' | 'uint8' | 'bool'
+  /** Otherwise that of the test. */
+  dtype?: Exclude<DType, 'float64'>
 }
 
 type OneOrMore<T> = T | T[]
@@ -34,13 +35,17 @@ const isTensor = (v: unknown): v is GoldenTensor => typeof v === 'object' && v !
 const list = <T>(v: OneOrMore<T>): T[] => (Array.isArray(v) ? v : [v])
 
 /** The numbers of a golden tensor. */
-export function valuesOf({ shape, data, seed, low, high, put = {} }: GoldenTensor): number[] {
-  if (data) return data.map(Number)
+export function valuesOf({ shape, data, seed, low, high, put = {}, dtype }: GoldenTensor): number[] {
+  if (data) return dtype === 'float32' ? data.map((v) => Math.fround(Number(v))) : data.map(Number)
   const size = shape.reduce((a, b) => a * b, 1)
   const values = [...numbers(size, seed as number, low, high)]
   for (const [i, v] of Object.entries(put)) values[Number(i)] = Number(v)
   return values
 }
+
+/** The golden tensor, of this dtype unless it has its own. */
+export const tensorOf = (t: GoldenTensor, dtype: FloatDType = 'float32', requiresGrad = false): Tensor<DType> =>
+  tensor(valuesOf(t), { shape: t.shape, dtype: t.dtype ?? dtype, requiresGrad })
 
 /** The tensors of a case by name, and its arguments and options made of them. */
 function inputs(c: GoldenCase, dtype: FloatDType) {
@@ -53,7 +58,7 @@ function inputs(c: GoldenCase, dtype: FloatDType) {
   const make = (key: string, v: unknown): unknown => {
     if (Array.isArray(v)) return v.map((item, i) => make(`${key}.${i}`, item))
     if (!isTensor(v)) return words.get(v) ?? v
-    const t = tensor(valuesOf(v), { shape: v.shape, dtype: v.dtype ?? dtype, requiresGrad: key in c.grads })
+    const t = tensorOf(v, dtype, key in c.grads)
     tensors.set(key, t as Tensor<FloatDType>)
     return t
   }
@@ -77,9 +82,8 @@ export async function runCase(c: GoldenCase, dtype: FloatDType, tolerance: numbe
   }
   for (const [i, gradient] of list(c.gradOutput).entries()) {
     if (!gradient) continue
-    const dy = tensor(valuesOf(gradient), { shape: gradient.shape, dtype })
     const y = outputs[i] as Tensor<FloatDType>
-    y.backward({ gradient: dy })
+    y.backward({ gradient: tensorOf(gradient, dtype) as typeof y })
   }
   for (const [key, e] of Object.entries(c.grads)) {
     const grad = tensors.get(key)?.grad

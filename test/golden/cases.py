@@ -4,14 +4,14 @@ One case per line:
 
     { name, op, args, options, output, gradOutput, grads, scale? }
 
-A tensor is { shape, data, dtype? }, float unless dtype says int32, uint8 or bool; or { shape, seed, low?, high?, put? }
-for what numbers() of test/cases/values.ts makes, `put` telling what stands in some places instead. NaN and infinities are
-strings. `args` are positional and may hold numbers and lists of tensors, and `options` may hold tensors, as in Quern's
-signatures; the dtype 'float' is the one of the test. `grads` belong to the upstream gradient `gradOutput`, by argument
-index ("0", or "0.1" inside a list) or option name ("bias"). Of a function with several outputs `output` and `gradOutput`
-are lists; what has no gradient has null for it. `scale` is, of gradients that are the difference of far larger terms, how
-large those are: errors are relative to it. Inputs and upstream gradients are the same numbers in float32 and float64;
-outputs and gradients have 15 digits.
+A tensor is { shape, data, dtype? }, of the test's dtype unless dtype says int32, uint8, bool or float32, which outputs
+meet exactly; or { shape, seed, low?, high?, put? } for what numbers() of test/cases/values.ts makes, `put` telling what
+stands in some places instead. NaN and infinities are strings. `args` are positional and may hold numbers and lists of
+tensors, and `options` may hold tensors, as in Quern's signatures; the dtype 'float' is the one of the test. `grads`
+belong to the upstream gradient `gradOutput`, by argument index ("0", or "0.1" inside a list) or option name ("bias").
+Of a function with several outputs `output` and `gradOutput` are lists; what has no gradient has null for it. `scale`
+is, of gradients that are the difference of far larger terms, how large those are: errors are relative to it. Inputs and
+upstream gradients are the same numbers in float32 and float64; outputs and gradients have 15 digits.
 """
 
 import json
@@ -25,6 +25,7 @@ from functions import functions
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
+dtypes = {torch.int32: "int32", torch.int64: "int32", torch.uint8: "uint8", torch.bool: "bool", torch.float32: "float32"}
 weighted_losses = ["crossEntropy", "nllLoss", "multiMarginLoss", "bceLoss", "bceWithLogitsLoss"]
 
 
@@ -53,8 +54,8 @@ def plain(x):
     if hasattr(x, "made"):
         return {"shape": list(x.shape), **x.made}
     t = {"shape": list(x.shape), "data": [number(v) for v in x.detach().flatten().tolist()]}
-    if not x.is_floating_point():
-        t["dtype"] = {torch.bool: "bool", torch.uint8: "uint8"}.get(x.dtype, "int32")
+    if x.dtype in dtypes:
+        t["dtype"] = dtypes[x.dtype]
     return t
 
 
@@ -80,8 +81,8 @@ class Cases:
     def positive(self, *shape):
         return self.uniform(0.25, 2, *shape)
 
-    def ints(self, high, *shape):
-        return torch.randint(high, shape, generator=self.generator)
+    def ints(self, high, *shape, low=0):
+        return torch.randint(low, high, shape, generator=self.generator)
 
     def case(self, name, op, args, options=None, constant=(), finite=True, scale=None):
         """Runs op(*args, **options), options in camelCase, and keeps what came; `constant` ones have no gradient."""

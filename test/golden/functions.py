@@ -25,6 +25,27 @@ def each_dim(fn):
     return reduce
 
 
+def wrapped(fn):
+    """fn, whose integers are int32 and wrap around as such; PyTorch's are int64."""
+
+    def wrap(*args, **options):
+        y = fn(*args, **options)
+        return y if y.is_floating_point() else y.to(torch.int32)
+
+    return wrap
+
+
+def div(a, b):
+    """The quotients of integers are float32 whatever the default dtype."""
+    y = torch.div(a, b)
+    return y if any(v.is_floating_point() for v in (a, b) if isinstance(v, torch.Tensor)) else y.to(torch.float32)
+
+
+def truth(fn):
+    """fn of what is not zero; of uint8 PyTorch's gives uint8."""
+    return lambda x, **options: fn(x.bool(), **options)
+
+
 def prod(x, dims, keepdim):
     for d in sorted((d % x.ndim for d in dims), reverse=True):  # torch.prod takes one dimension
         x = torch.prod(x, d, keepdim=keepdim)
@@ -47,7 +68,7 @@ def hinge_loss(x, target, margin=1.0, reduction="mean"):
 
 
 def pad(x, pads, mode="constant", value=0.0):
-    """F.pad; its 'reflect' and 'replicate' want a batch of channels, which any x becomes for them."""
+    """F.pad; its other modes want a batch of channels, which any x becomes for them."""
     if mode == "constant":
         return F.pad(x, pads, mode, value)
     n = len(pads) // 2
@@ -88,7 +109,11 @@ def first_number(fn):
 functions = {
     **{op: getattr(torch, op) for op in "abs neg exp log sqrt rsqrt square reciprocal sin cos tanh".split()},
     **{op: getattr(torch, op) for op in "sigmoid sign relu expm1 log1p erf softmax cumsum matmul clone".split()},
-    **{op: first_number(getattr(torch, op)) for op in "add sub mul div pow".split()},
+    **{op: getattr(torch, op) for op in "floor ceil round trunc isnan isinf isfinite".split()},
+    **{op: truth(getattr(torch, op)) for op in "any all".split()},
+    **{f"logical{op.title()}": getattr(torch, f"logical_{op}") for op in "and or xor not".split()},
+    **{op: first_number(getattr(torch, op)) for op in "add sub mul pow".split()},
+    "div": first_number(div),
     **{op: either_number(getattr(torch, op)) for op in "maximum minimum".split()},
     **{op: getattr(torch, op) for op in "eq ne lt le gt ge clamp argmax argmin gather topk stack".split()},
     **{op: getattr(torch, op) for op in "reshape flatten permute transpose squeeze unsqueeze narrow".split()},
@@ -102,9 +127,9 @@ functions = {
     **{op: getattr(F, op) for op in "gelu silu hardswish selu softsign relu6 elu softplus".split()},
     "leakyRelu": renamed(F.leaky_relu),
     "hardtanh": renamed(F.hardtanh),
-    "sum": each_dim(torch.sum),
+    "sum": each_dim(wrapped(torch.sum)),
     "mean": each_dim(torch.mean),
-    "prod": each_dim(prod),
+    "prod": each_dim(wrapped(prod)),
     "max": each_dim(torch.amax),
     "min": each_dim(torch.amin),
     "variance": each_dim(torch.var),
@@ -119,6 +144,8 @@ functions = {
     "maxPool2d": renamed(F.max_pool2d),
     "avgPool1d": renamed(F.avg_pool1d),
     "avgPool2d": renamed(F.avg_pool2d),
+    "adaptiveAvgPool1d": F.adaptive_avg_pool1d,
+    "adaptiveMaxPool1d": renamed(F.adaptive_max_pool1d),
     "adaptiveAvgPool2d": F.adaptive_avg_pool2d,
     "adaptiveMaxPool2d": renamed(F.adaptive_max_pool2d),
     "batchNorm": batch_norm,
