@@ -60,6 +60,7 @@ void check_passes(const Shape& s, bool affine, bool training, double low = -INFI
   const Buffer<double> xd = converted<double>(x), dyd = converted<double>(dy), md = converted<double>(mean),
                        rd = converted<double>(rstd), wd = converted<double>(weight), bd = converted<double>(bias);
   Buffer<double> y(s.size()), dx(s.size()), dw(s.c), db(s.c);
+  const double of_sums = 1e-5 * std::fmax(1, s.rows / 256.);  // that may cancel: the error is one of their terms
   Workers serial(1);
   reference::batch_norm<double>(
       {y, xd, md, rd, affine ? wd.data() : nullptr, affine ? bd.data() : nullptr, s.rows, s.c, low, high}, serial);
@@ -73,8 +74,8 @@ void check_passes(const Shape& s, bool affine, bool training, double low = -INFI
     CHECK_CLOSE(got_y, y, 1e-5);
     k.batch_norm_backward({got_dx, got_dw, got_db, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high}, context);
     CHECK_CLOSE(got_dx, dx, 1e-5);
-    CHECK_CLOSE(got_dw, dw, 1e-5);
-    CHECK_CLOSE(got_db, db, 1e-5);
+    CHECK_CLOSE(got_dw, dw, of_sums);
+    CHECK_CLOSE(got_db, db, of_sums);
     got_dx.poison();
     k.batch_norm_backward({got_dx, nullptr, nullptr, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high},
                           context);
@@ -82,7 +83,7 @@ void check_passes(const Shape& s, bool affine, bool training, double low = -INFI
     got_db.poison();
     k.batch_norm_backward({nullptr, nullptr, got_db, dy, x, mean, rstd, w, b, s.rows, s.c, training, low, high},
                           context);
-    CHECK_CLOSE(got_db, db, 1e-5);
+    CHECK_CLOSE(got_db, db, of_sums);
   });
 }
 
