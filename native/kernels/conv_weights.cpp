@@ -80,9 +80,24 @@ struct Unit {
   const float* dy;                             // (pixels,oc) from the first panel on
 };
 
+// What the next unit will read, fetched while this one computes: lines of dy, then of x, so many with each tap of a
+// tile.
+struct Ahead {
+  const float *dy, *x;
+  i64 dy_lines, lines, per_tap, at;
+
+  void give(Tile& t) {
+    const bool of_dy = at < dy_lines;
+    t.ahead = of_dy ? dy + at * 16 : x + (at - dy_lines) * 16;
+    t.ahead_lines = at < lines ? per_tap : 0;
+    at += per_tap * t.taps;
+  }
+};
+
 // Runs one tile of rows against every panel of the task; t.c is where its sums begin in the first.
 template <A kind>
-void run_panels(const Plan& w, const Args& p, const Unit& u, i64 row, i64 rows, const float* dy_copy, Tile t) {
+void run_panels(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, i64 row, i64 rows, const float* dy_copy,
+                Tile t) {
   float* c = t.c;
   const i64 pixels = u.images * u.rows * p.ow;
   i64 c_offset[MR];
@@ -94,6 +109,7 @@ void run_panels(const Plan& w, const Args& p, const Unit& u, i64 row, i64 rows, 
     t.b = w.dy_in_place ? u.dy + nth * NR : dy_copy + nth * pixels * NR;
     t.b_step = w.dy_in_place ? p.oc : width;
     t.c = c + nth * w.rows * NR + row * width;
+    ahead.give(t);
     run_tile<kind>(static_cast<int>(rows), t);
   }
 }
@@ -142,7 +158,8 @@ void row_offsets(i64* delta, const Unit& u, i64 image, i64 row) {
 }
 
 // Few channels: (tap, channel) pairs down the tiles.
-void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
+void add_rows(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, Tile t, const float* dy, float* x,
+              i64* delta) {
   const i64 row = row_width(w, p), image = w.height * row, plane = w.images * image;
   copy_planes(w, p, u, x, u.group * w.channels);
   row_offsets(delta, u, image, p.stride_h * row);
@@ -154,18 +171,19 @@ void add_rows(const Plan& w, const Args& p, const Unit& u, Tile t, const float* 
       offset[m] = channel * plane + tap / p.kw * p.dil_h * row;
       offset[m] += shift % p.stride_w * phase_width(w, p) + shift / p.stride_w;
     }
-    if (!copy_a) return run_panels<A::rows>(w, p, u, first, rows, dy, t);
+    if (!copy_a) return run_panels<A::rows>(w, p, u, ahead, first, rows, dy, t);
     float* steps = x + w.x_floats;
     for (i64 i = 0; i < t.taps; i++) pack_rows(steps + i * t.run * rows, x + delta[i], offset, rows, t.run);
     const i64 zero = 0;
     Tile copied = t;
     copied.a = steps, copied.a_step = rows, copied.delta = &zero, copied.taps = 1, copied.run = t.taps * t.run;
-    run_panels<A::steps>(w, p, u, first, rows, dy, copied);
+    run_panels<A::steps>(w, p, u, ahead, first, rows, dy, copied);
   });
 }
 
 // Channels down the tiles, tap after tap.
-void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, const float* dy, float* x, i64* delta) {
+void add_steps(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, Tile t, const float* dy, float* x,
+               i64* delta) {
   for_tiles(w.channels, [&](i64 first, int rows) {
     const i64 channel = u.group * w.channels + first, pixel = w.x_in_place ? p.ic : round_up(rows, W);
     const i64 row = (w.x_in_place ? p.iw : w.width) * pixel, image = (w.x_in_place ? p.ih : w.height) * row;
@@ -175,9 +193,23 @@ void add_steps(const Plan& w, const Args& p, const Unit& u, Tile t, const float*
     t.delta = delta, t.a_step = p.stride_w * pixel;
     for (i64 tap = 0; tap < w.taps; tap++) {
       t.a = a + tap / p.kw * p.dil_h * row + tap % p.kw * p.dil_w * pixel;
-      run_panels<A::steps>(w, p, u, tap * w.channels + first, rows, dy, t);
+      run_panels<A::steps>(w, p, u, ahead, tap * w.channels + first, rows, dy, t);
     }
   });
+}
+
+// Over all tiles of a unit with `taps` each; another task has fetched what several share.
+Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit, i64 taps) {
+  const i64 y = unit % w.across_y * w.unit_rows, n = unit / w.across_y * w.images;
+  const i64 images = min(w.images, p.n - n), rows = min(w.unit_rows, p.oh - y),
+            x_rows = min<i64>(rows * p.stride_h, p.ih);
+  const i64 top = min(max<i64>(0, y * p.stride_h - p.pad_h), p.ih - x_rows);
+  Ahead a{p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, 0, 0, 0, 0};
+  a.dy_lines = images * rows * p.ow * p.oc / 16;
+  a.lines = a.dy_lines + images * x_rows * p.iw * p.ic / 16;
+  const i64 tiles = (w.kind == A::rows ? ceil_div(w.rows, MR) : w.taps * ceil_div(w.channels, MR)) * w.together;
+  a.per_tap = ceil_div(a.lines, max<i64>(1, tiles * taps));
+  return a;
 }
 
 // Task: the sums of some panels over one slice.
@@ -201,7 +233,8 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
       t.taps = u.images * u.rows, t.run = p.ow;
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
-      (w.kind == A::rows ? add_rows : add_steps)(w, p, u, t, dy, x, delta);
+      Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit, t.taps);
+      (w.kind == A::rows ? add_rows : add_steps)(w, p, u, ahead, t, dy, x, delta);
     }
     if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);  // dy is in the cache by now
   }

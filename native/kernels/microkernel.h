@@ -41,6 +41,8 @@ struct Tile {
   const float* bias;  // what the sums start with; null: zero
   bool accumulate;    // add what c holds
   bool relu;
+  const float* ahead;  // what will be read soon: so many lines of it are fetched into L2 with each tap
+  i64 ahead_lines;
 };
 
 // A(m, tap, k), from p = a + delta[tap]:
@@ -86,9 +88,10 @@ template <A kind, int M, int N>
 void tile(const Tile& t) {
   vf acc[M][N];
   start(acc, t);
-  const float* b = t.b;
+  const float *b = t.b, *ahead = t.ahead;
   for (i64 tap = 0; tap < t.taps; tap++) {
     const float* a = t.a + t.delta[tap];
+    for (i64 i = 0; i < t.ahead_lines; i++, ahead += 16) __builtin_prefetch(ahead, 0, 2);
     const float* row[M];
     if constexpr (kind != A::steps) {
       QUERN_UNROLL
