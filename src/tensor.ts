@@ -1,11 +1,12 @@
 import { type DType, dtypes, type FloatDType, isFloat, type TypedArrayOf } from './engine/dtype.js'
-import { coalesce, isRowMajor, rowMajor, sizeOf } from './engine/layout.js'
+import { coalesce, isRowMajor, maxSize, rowMajor, sizeOf } from './engine/layout.js'
 import * as opcodes from './engine/opcodes.js'
 import { type Runtime, use } from './engine/runtime.js'
 import { adopt } from './engine/scope.js'
+import { shown } from './engine/shown.js'
 import { Storage } from './engine/storage.js'
 import type { TapeNode } from './engine/tape.js'
-import { BackendError, DTypeError, ShapeError, StateError } from './errors.js'
+import { ArgumentError, BackendError, DTypeError, ShapeError, StateError } from './errors.js'
 
 export type { DType, FloatDType, TypedArray, TypedArrayOf } from './engine/dtype.js'
 export type NestedArray = number | NestedArray[]
@@ -41,12 +42,7 @@ export class Tensor<D extends DType = 'float32'> {
 
   /** @internal Throws StateError after dispose. */
   get storage(): Storage {
-    if (this.disposed) {
-      throw new StateError(
-        `tensor ${describe(this)}: expected a live tensor, but it was disposed: by dispose(), or because the module call or ` +
-          'scope that made it did not return it; return it, or call keep(tensor) inside',
-      )
-    }
+    if (this.disposed) throw disposedError('tensor', this)
     return this.store
   }
 
@@ -87,10 +83,12 @@ export class Tensor<D extends DType = 'float32'> {
     return this.gradient
   }
 
-  set grad(value: Tensor<D> | null) {
+  set grad(value: Tensor<D> | null | undefined) {
+    if (value !== null && value !== undefined && !(value instanceof Tensor))
+      throw new ArgumentError(`grad: expected a tensor or null, got ${shown(value)}`)
     // One that nobody can have kept need not wait for the garbage collector.
     if (this.gradient && this.gradient !== value && !this.gradientSeen) this.gradient.dispose()
-    this.gradient = value
+    this.gradient = value ?? null
     this.gradientSeen = false
     if (value) value.kept = true
   }
@@ -213,6 +211,13 @@ export const formatShape = (shape: readonly number[]): string => (shape.length =
 
 const describe = (t: { dtype: DType; shape: readonly number[] }): string => `${t.dtype} ${formatShape(t.shape)}`
 
+/** What every use of a disposed tensor throws. */
+export const disposedError = (operation: string, t: { dtype: DType; shape: readonly number[] }): StateError =>
+  new StateError(
+    `${operation}: expected a live tensor, got ${describe(t)} that was disposed: by dispose(), or because the module call or ` +
+      'scope that made it did not return it; return it, or call keep(tensor) inside',
+  )
+
 /** A tensor with storage of its own and no value yet: what an operation encodes its output into. */
 export function allocate<D extends DType>(
   dtype: D,
@@ -220,7 +225,9 @@ export function allocate<D extends DType>(
   strides: readonly number[] = rowMajor(shape),
   runtime: Runtime = use(),
 ): Tensor<D> {
-  const t = new Tensor(new Storage(runtime, sizeOf(shape) * dtypes[dtype].bytes), dtype, shape, strides)
+  const size = sizeOf(shape)
+  const storage = new Storage(runtime, size * dtypes[dtype].bytes, size <= maxSize)
+  const t = new Tensor(storage, dtype, shape, strides)
   adopt(t)
   return t
 }

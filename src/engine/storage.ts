@@ -1,5 +1,8 @@
 import type { Runtime } from './runtime.js'
 
+// More than any system has.
+const impossibleBytes = 2 ** 62
+
 interface Token {
   runtime: Runtime
   id: number
@@ -27,8 +30,10 @@ export class Storage {
   constructor(
     readonly runtime: Runtime,
     readonly bytes: number,
+    /** Whether commands can name all of its elements; where they cannot, it is out of memory. */
+    possible = true,
   ) {
-    this.id = runtime.alloc(bytes, this)
+    this.id = runtime.alloc(possible ? bytes : impossibleBytes, this)
   }
 
   get shared(): boolean {

@@ -1,3 +1,4 @@
+import { shown } from '../engine/shown.js'
 import { ArgumentError } from '../errors.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { Conv2d } from './conv.js'
@@ -57,6 +58,9 @@ export class ModuleList extends Module {
 
   constructor(modules: Iterable<Module> = []) {
     super()
+    if (typeof modules?.[Symbol.iterator] !== 'function') {
+      throw new ArgumentError(`ModuleList: expected an array of modules, got ${shown(modules)}`)
+    }
     for (const module of modules) this.append(module)
   }
 

@@ -3,7 +3,7 @@ import * as opcodes from '../engine/opcodes.js'
 import { onceDifferentiable, record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkPair, checkRank } from './check.js'
+import { checkBoolean, checkFloat, checkOptions, checkPair, checkRank } from './check.js'
 import { average } from './pool.js'
 import { channelsLast } from './view.js'
 
@@ -54,6 +54,8 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
   options: { returnIndices?: boolean } = {},
 ): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
   const op = 'adaptiveMaxPool2d'
+  checkOptions(op, options)
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   const g = geometry(op, x, outputSize)
   const image = channelsLast(x)
   const runtime = sharedRuntime(op, image)
@@ -70,7 +72,7 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
     return [onceDifferentiable(op, dx, [dy])]
   })
   if ((image as unknown) !== x) image.dispose()
-  if (options.returnIndices) return [y, index]
+  if (returnIndices) return [y, index]
   index.dispose()
   return y
 }

@@ -2,8 +2,9 @@ import { sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { adopt, local, runScope, tensorsIn } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { type GradientHook, isRecording, nextOrder, nodeOf, record, TapeNode, withRecording } from '../engine/tape.js'
-import { ShapeError, StateError } from '../errors.js'
+import { ArgumentError, ShapeError, StateError } from '../errors.js'
 import {
   type AnyTensor,
   denseCopy,
@@ -13,7 +14,7 @@ import {
   sharedRuntime,
   Tensor,
 } from '../tensor.js'
-import { checkSameDType, checkTensor } from './check.js'
+import { checkBoolean, checkFloat, checkOptions, checkSameDType, checkTensor } from './check.js'
 import { ones } from './create.js'
 import { add } from './elementwise.js'
 import { randomState, setRandomState } from './random.js'
@@ -46,6 +47,7 @@ export function scope<R>(fn: () => R): R {
 
 /** Keeps a tensor from being released by the scope or module call that made it. */
 export function keep<T extends AnyTensor>(tensor: T): T {
+  checkTensor('keep', 'tensor', tensor)
   tensor.kept = true
   tensor.storage.watch()
   return tensor
@@ -78,6 +80,10 @@ export function grad<D extends FloatDType>(
   inputs: readonly Tensor<D>[],
   options: BackwardOptions<D> & { allowUnused?: boolean } = {},
 ): (Tensor<D> | null)[] {
+  checkOptions('grad', options)
+  if (!Array.isArray(inputs)) throw new ArgumentError(`grad: expected an array of inputs, got ${shown(inputs)}`)
+  for (const t of inputs) checkTensor('grad', 'every input', t)
+  const allowUnused = checkBoolean('grad', 'allowUnused', options.allowUnused, false)
   const found = new Map<TapeNode, Tensor<D>>()
   const nodes = inputs.map((t) => nodeOf(t))
   const wanted = new Set(nodes)
@@ -88,7 +94,7 @@ export function grad<D extends FloatDType>(
     const node = nodes[i]
     const result = node && found.get(node)
     if (result) return result
-    if (options.allowUnused) return null
+    if (allowUnused) return null
     throw new StateError(`grad: expected output to depend on inputs[${i}] (${t}), but no gradient reaches it`)
   })
 }
@@ -105,6 +111,8 @@ export function registerHook<D extends FloatDType>(
   t: Tensor<D>,
   hook: (gradient: Tensor<D>) => Tensor<D> | undefined,
 ): () => void {
+  checkTensor('registerHook', 'tensor', t)
+  if (typeof hook !== 'function') throw new ArgumentError(`registerHook: expected a function, got ${shown(hook)}`)
   const node = nodeOf(t)
   if (!node) throw new StateError(`registerHook: expected a tensor that requires a gradient, got ${t}`)
   // Of its own, so that one function registered twice is called twice.
@@ -128,11 +136,14 @@ function propagate<D extends FloatDType>(
   options: BackwardOptions<D>,
   visit: (node: TapeNode, dy: AnyTensor) => void,
 ): void {
+  checkFloat(operation, 'output', output)
+  checkOptions(operation, options)
+  const createGraph = checkBoolean(operation, 'createGraph', options.createGraph, false)
+  const retainGraph = checkBoolean(operation, 'retainGraph', options.retainGraph, createGraph)
   const root = nodeOf(output)
   if (!root) {
     throw new StateError(`${operation}: expected a tensor that depends on one with requiresGrad, got ${output}`)
   }
-  const createGraph = options.createGraph ?? false
   const seed = seedGradient(operation, output, options)
   const nodes = reachable(root)
   // Handles in this map belong to it alone: each is released as soon as its node has used it.
@@ -143,7 +154,7 @@ function propagate<D extends FloatDType>(
   } finally {
     for (const dy of gradients.values()) dy.dispose()
   }
-  if (options.retainGraph ?? createGraph) return
+  if (retainGraph) return
   for (const node of nodes) node.release()
 }
 
@@ -270,6 +281,7 @@ function seedGradient<D extends FloatDType>(
         'reduce it with sum() or mean() first',
     )
   }
+  checkTensor(operation, 'gradient', gradient)
   checkSameDType(operation, output, gradient)
   checkLike(operation, 'a gradient', output, gradient)
   return gradient

@@ -1,6 +1,7 @@
 import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import {
@@ -12,7 +13,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
+import { checkFloat, checkInteger, checkOptions, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
 import { sum } from './reduce.js'
 import { channelsLast, contiguous, squeeze, unsqueeze } from './view.js'
@@ -73,6 +74,7 @@ export function conv2d<D extends FloatDType>(
 ): Tensor<D> {
   checkFloat('conv2d', 'x', x)
   checkFloat('conv2d', 'weight', weight)
+  checkOptions('conv2d', options)
   checkRank('conv2d', 'x', x, 4, '(N,C,H,W)')
   checkRank('conv2d', 'weight', weight, 4, '(O,C/groups,kH,kW)')
   return convolve('conv2d', x, weight, options, `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`)
@@ -90,9 +92,10 @@ export function conv1d<D extends FloatDType>(
   const op = 'conv1d'
   checkFloat(op, 'x', x)
   checkFloat(op, 'weight', weight)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 3, '(N,C,L)')
   checkRank(op, 'weight', weight, 3, '(O,C/groups,k)')
-  const { padding = 0 } = options
+  const padding = options.padding ?? 0
   const across = {
     bias: options.bias ?? null,
     stride: [1, checkInteger(op, 'stride', options.stride ?? 1, 1)] as const,
@@ -176,7 +179,7 @@ export function checkBias(op: string, x: FloatTensor, bias: FloatTensor, channel
 export function checkPadding<P>(op: string, padding: P, ...strides: number[]): P {
   if (typeof padding !== 'string' || padding === 'valid') return padding
   if (padding !== 'same') {
-    throw new ArgumentError(`${op}: expected padding to be numbers, 'same' or 'valid', got ${JSON.stringify(padding)}`)
+    throw new ArgumentError(`${op}: expected padding to be numbers, 'same' or 'valid', got ${shown(padding)}`)
   }
   if (strides.every((s) => s === 1)) return padding
   throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${strides.join('×')}`)

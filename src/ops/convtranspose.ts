@@ -4,7 +4,7 @@ import { local } from '../engine/scope.js'
 import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
+import { checkFloat, checkInteger, checkOptions, checkPair, checkRank, checkSameDType } from './check.js'
 import { checkBias, type Geometry, type Pair } from './conv.js'
 import { add } from './elementwise.js'
 import { channelsLast, contiguous, reshape } from './view.js'
@@ -45,6 +45,7 @@ function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options
   checkFloat(op, 'x', x)
   checkFloat(op, 'weight', weight)
   checkSameDType(op, x, weight)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 4, '(N,C,H,W)')
   checkRank(op, 'weight', weight, 4, '(I,O/groups,kH,kW)')
   const [strideH, strideW] = checkPair(op, 'stride', options.stride ?? 1, 1)

@@ -22,6 +22,7 @@ import {
   checkFloat,
   checkSameDType,
   checkTensor,
+  checkValue,
 } from './check.js'
 import { to } from './convert.js'
 import { sumTo } from './reduce.js'
@@ -313,6 +314,8 @@ export function clamp<D extends FloatDType>(
   max: number = Number.POSITIVE_INFINITY,
 ): Tensor<D> {
   checkFloat('clamp', 'x', x)
+  checkValue('clamp', 'min', min)
+  checkValue('clamp', 'max', max)
   const runtime = sharedRuntime('clamp', x)
   const strides = stridesFor(x.shape, [x])
   const dense = sameLayout(x.shape, x.strides, strides) ? x : denseCopy(x, strides)

@@ -4,7 +4,17 @@ import { local } from '../engine/scope.js'
 import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
+import {
+  checkBoolean,
+  checkDim,
+  checkFloat,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSameDType,
+  checkShape,
+  checkValue,
+} from './check.js'
 import { abs, add, clamp, div, mul, pow, rsqrt, sqrt, square, sub } from './elementwise.js'
 import { average } from './pool.js'
 import { max, mean, sum } from './reduce.js'
@@ -36,9 +46,11 @@ export function batchNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'batchNorm'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   if (x.ndim < 2) throw new ShapeError(`${op}: expected x (N,C,…), got ${formatShape(x.shape)}`)
   const [n, c] = x.shape as [number, number]
-  const { weight = null, bias = null, training = false } = options
+  const { weight = null, bias = null } = options
+  const training = checkBoolean(op, 'training', options.training, false)
   for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias })) {
     if (t) checkVector(op, name, x, t, [c])
   }
@@ -147,7 +159,8 @@ export function layerNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'layerNorm'
   checkFloat(op, 'x', x)
-  const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+  checkOptions(op, options)
+  const shape = checkShape(op, typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape)
   const first = x.ndim - shape.length
   if (shape.length === 0 || first < 0 || shape.some((n, i) => n !== x.shape[first + i])) {
     throw new ShapeError(
@@ -180,6 +193,7 @@ export function groupNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'groupNorm'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkInteger(op, 'numGroups', numGroups, 1)
   if (x.ndim < 2) throw new ShapeError(`${op}: expected x (N,C,…), got ${formatShape(x.shape)}`)
   const [n, c] = x.shape as [number, number]
@@ -210,9 +224,12 @@ export function localResponseNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'localResponseNorm'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkInteger(op, 'size', size, 1)
   if (x.ndim < 3) throw new ShapeError(`${op}: expected x (N,C,…) of 3 or more dimensions, got ${formatShape(x.shape)}`)
-  const { alpha = 1e-4, beta = 0.75, k = 1 } = options
+  const alpha = checkValue(op, 'alpha', options.alpha ?? 1e-4)
+  const beta = checkValue(op, 'beta', options.beta ?? 0.75)
+  const k = checkValue(op, 'k', options.k ?? 1)
   const [n, c] = x.shape as [number, number]
   const pixels = sizeOf(x.shape.slice(2))
   return local(() => {
@@ -234,7 +251,9 @@ export function normalize<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'normalize'
   checkFloat(op, 'x', x)
-  const { p = 2, dim = 1 } = options
+  checkOptions(op, options)
+  const p = options.p ?? 2
+  const dim = checkDim(op, options.dim ?? 1, x.ndim)
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-12, 0)
   if (p !== Number.POSITIVE_INFINITY) checkNumber(op, 'p', p, Number.MIN_VALUE)
   const over = { dim, keepdim: true }

@@ -4,7 +4,7 @@ import { local, runScope } from '../engine/scope.js'
 import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank } from './check.js'
+import { checkBoolean, checkFloat, checkInteger, checkOptions, checkPair, checkRank } from './check.js'
 import { outputSize, type Pair } from './conv.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
@@ -78,9 +78,11 @@ export function maxPool2d<D extends FloatDType>(
 ): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
   const op = 'maxPool2d'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 4, '(N,C,H,W)')
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   const g = maxGeometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
-  return largest(op, x, g, options.relu ?? false, options.returnIndices ?? false)
+  return largest(op, x, g, options.relu ?? false, returnIndices)
 }
 
 /** The largest value of each window of x (N,C,L): (N,C,oL); as maxPool2d, indices being positions in L. */
@@ -101,18 +103,20 @@ export function maxPool1d<D extends FloatDType>(
 ): Tensor<D> | [Tensor<D>, Tensor<'int32'>] {
   const op = 'maxPool1d'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 3, '(N,C,L)')
   const across = {
     stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
     padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
     dilation: [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const,
-    ceilMode: options.ceilMode ?? false,
+    ceilMode: checkBoolean(op, 'ceilMode', options.ceilMode, false),
   }
   const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   return keepingAll(() => {
     const image = unsqueeze(x, 2)
     const g = maxGeometry(op, image, kernel, across, formatShape(x.shape))
-    if (!options.returnIndices) return squeeze(largest(op, image, g, false, false) as Tensor<D>, 2)
+    if (!returnIndices) return squeeze(largest(op, image, g, false, false) as Tensor<D>, 2)
     const [y, indices] = largest(op, image, g, false, true) as [Tensor<D>, Tensor<'int32'>]
     return [squeeze(y, 2), squeeze(indices, 2)]
   })
@@ -149,7 +153,7 @@ function geometry(
   }
   const [n, c, ih, iw] = x.shape as [number, number, number, number]
   const shapes = `(input ${input}, kernel ${kh}×${kw})`
-  const ceil = options.ceilMode ?? false
+  const ceil = checkBoolean(op, 'ceilMode', options.ceilMode, false)
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes, ceil)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes, ceil)
   return { n, c, ih, iw, oh, ow, kh, kw, strideH, strideW, padH, padW }
@@ -228,10 +232,11 @@ export function avgPool2d<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'avgPool2d'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 4, '(N,C,H,W)')
   const g = geometry(op, x, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
   const divisor = checkInteger(op, 'divisorOverride', options.divisorOverride ?? 1, 1)
-  const includePad = Number(options.countIncludePad ?? true)
+  const includePad = Number(checkBoolean(op, 'countIncludePad', options.countIncludePad, true))
   return average(op, x, { ...g, includePad, divisor: options.divisorOverride ? divisor : 0, adaptive: 0 })
 }
 
@@ -243,14 +248,15 @@ export function avgPool1d<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'avgPool1d'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkRank(op, 'x', x, 3, '(N,C,L)')
   const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
   const across = {
     stride: [1, checkInteger(op, 'stride', options.stride ?? kernelSize, 1)] as const,
     padding: [0, checkInteger(op, 'padding', options.padding ?? 0, 0)] as const,
-    ceilMode: options.ceilMode ?? false,
+    ceilMode: checkBoolean(op, 'ceilMode', options.ceilMode, false),
   }
-  const includePad = Number(options.countIncludePad ?? true)
+  const includePad = Number(checkBoolean(op, 'countIncludePad', options.countIncludePad, true))
   return local(() => {
     const image = unsqueeze(x, 2)
     const g = geometry(op, image, kernel, across, formatShape(x.shape))

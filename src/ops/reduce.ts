@@ -13,7 +13,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkDim, checkDims, checkFloat } from './check.js'
+import { checkBoolean, checkDim, checkDims, checkFloat, checkOptions, checkValue } from './check.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
 import { add, div, eq, exp, log, mul, sqrt, square, sub, where } from './elementwise.js'
@@ -80,6 +80,8 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
   const needsElement = name === 'max' || name === 'min'
   return <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> => {
     checkFloat(name, 'x', x)
+    checkOptions(name, options)
+    const keepdim = checkBoolean(name, 'keepdim', options.keepdim, false)
     const dims = checkDims(name, options.dim, x.ndim)
     const count = sizeOf(dims.map((d) => x.shape[d] as number))
     if (needsElement && count === 0 && x.size === 0 && dims.some((d) => x.shape[d] === 0)) {
@@ -87,7 +89,7 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
     }
     const y = reduceKernel(name, Reduce[name], x, dims)
     const dropped = y.shape.filter((_, i) => !dims.includes(i))
-    const out = options.keepdim ? y : y.restride(dropped, rowMajor(dropped))
+    const out = keepdim ? y : y.restride(dropped, rowMajor(dropped))
     const [from, kept] = [x.shape, y.shape]
     record(name, out, [x], savesValues ? [x, y] : [], (dy, [x, y]) => [
       expand(gradient(reshape(dy, kept), x as FloatTensor, y as FloatTensor, count), from),
@@ -146,9 +148,11 @@ export const prod = reduceOp('prod', prodGradient)
 function argReduce(name: 'argmax' | 'argmin') {
   return (x: FloatTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
     checkFloat(name, 'x', x)
+    checkOptions(name, options)
+    const keepdim = checkBoolean(name, 'keepdim', options.keepdim, false)
     const flat = options.dim === undefined
     const dim = flat ? 0 : checkDim(name, options.dim as number, x.ndim)
-    return local(() => along(x, flat, dim, options.keepdim ?? false))
+    return local(() => along(x, flat, dim, keepdim))
   }
 
   function along(x: FloatTensor, flat: boolean, dim: number, keepdim: boolean): Tensor<'int32'> {
@@ -190,33 +194,45 @@ export interface VarianceOptions extends ReduceOptions {
 }
 
 /** Σ (x - mean)² / (count - correction) over dims. */
-export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> {
-  checkFloat('variance', 'x', x)
-  const dims = checkDims('variance', options.dim, x.ndim)
+export const variance = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
+  varianceOf('variance', x, options)
+
+function varianceOf<D extends FloatDType>(operation: string, x: Tensor<D>, options: VarianceOptions): Tensor<D> {
+  checkFloat(operation, 'x', x)
+  checkOptions(operation, options)
+  const keepdim = checkBoolean(operation, 'keepdim', options.keepdim, false)
+  const dims = checkDims(operation, options.dim, x.ndim)
   const count = sizeOf(dims.map((d) => x.shape[d] as number))
-  const divisor = Math.max(0, count - (options.correction ?? 1))
+  const divisor = Math.max(0, count - checkValue(operation, 'correction', options.correction ?? 1))
   return local(() => {
     const squares = square(sub(x, mean(x, { dim: dims, keepdim: true })))
-    return div(sum(squares, { dim: dims, keepdim: options.keepdim ?? false }), divisor)
+    return div(sum(squares, { dim: dims, keepdim }), divisor)
   })
 }
 
 /** Square root of the variance over dims. */
 export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
-  local(() => sqrt(variance(x, options)))
+  local(() => sqrt(varianceOf('std', x, options)))
 
 /** Euclidean norm over dims. */
-export const norm = <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> =>
-  local(() => sqrt(sum(square(x), options)))
+export function norm<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  checkFloat('norm', 'x', x)
+  checkOptions('norm', options)
+  const keepdim = checkBoolean('norm', 'keepdim', options.keepdim, false)
+  const dim = checkDims('norm', options.dim, x.ndim)
+  return local(() => sqrt(sum(square(x), { dim, keepdim })))
+}
 
 /** log Σ exp x over dims, computed without overflow. */
 export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkFloat('logsumexp', 'x', x)
+  checkOptions('logsumexp', options)
+  const keepdim = checkBoolean('logsumexp', 'keepdim', options.keepdim, false)
   const dims = checkDims('logsumexp', options.dim, x.ndim)
   return local(() => {
     const top = max(x.detach(), { dim: dims, keepdim: true })
     const y = add(log(sum(exp(sub(x, top)), { dim: dims, keepdim: true })), top)
-    return options.keepdim
+    return keepdim
       ? y
       : reshape(
           y,
