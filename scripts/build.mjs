@@ -1,13 +1,20 @@
 // @ts-check
-// `npm run compile [-- native tests wasm ts neon]`: builds what is stale among those named; without names all but neon.
+// `npm run compile [-- native tests sanitized wasm ts neon]`: builds what is stale among those named; without names all but neon.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cmake, findProgram, findTools, missingTools } from './native.mjs'
+import { cmake, findProgram, findTools, missingTools, root } from './native.mjs'
 import { buildTypeScript } from './typescript.mjs'
 
-const sanitize = ['-DQUERN_TESTS=ON', '-DQUERN_SANITIZE=address,undefined']
+/** Where the sanitised addon lies: node-gyp-build looks in build/Release of the folder that QUERN_PREBUILD names. */
+export const sanitized = join(root, 'build/asan/addon')
+const sanitize = [
+  '-DQUERN_TESTS=ON',
+  '-DQUERN_SANITIZE=address,undefined',
+  `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(sanitized, 'build/Release')}`,
+]
 
 /** @type {Record<string, () => boolean>} */
 const builders = {
@@ -19,6 +26,7 @@ const builders = {
         cmake('native', { targets: ['quern_test'], options: ['-DQUERN_TESTS=ON'] }) &&
         cmake('asan', { targets: ['quern_test'], options: sanitize }),
     ),
+  sanitized: () => withTools(() => cmake('asan', { targets: ['quern'], options: sanitize })),
   wasm: () =>
     withProgram('emcc', 'emscripten', 'Emscripten', () =>
       cmake('wasm', { targets: ['quern_wasm'], wrapper: ['emcmake'], env: { EM_NODE_JS: process.execPath } }),
@@ -70,7 +78,7 @@ function installDebianPackage(name) {
 }
 
 /** Builds these, in this order; stops at the first that fails. @param {string[]} names */
-export function build(names = ['native', 'tests', 'wasm', 'ts']) {
+export function build(names = ['native', 'tests', 'sanitized', 'wasm', 'ts']) {
   return names.every((name) => {
     const builder = builders[name]
     if (!builder) throw new Error(`build: expected some of ${Object.keys(builders).join(', ')}, got ${name}`)

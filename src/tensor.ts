@@ -113,7 +113,9 @@ export class Tensor<D extends DType = 'float32'> {
 
   /** @internal Another look at the same storage. */
   restride(shape: readonly number[], strides: readonly number[], offset = this.offset): Tensor<D> {
-    const t = new Tensor(this.storage.retain(), this.dtype, shape, strides, offset)
+    // A view of nothing begins where its storage does: there may be nothing at the offset.
+    const start = sizeOf(shape) === 0 ? 0 : offset
+    const t = new Tensor(this.storage.retain(), this.dtype, shape, strides, start)
     adopt(t)
     return t
   }

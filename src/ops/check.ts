@@ -110,14 +110,16 @@ export function checkDims(operation: string, dims: number | readonly number[] | 
 /** The most dimensions that kernels loop over. */
 export const maxRank = 16
 
-/** A shape: at most 16 whole numbers below 2³¹, none negative. */
-export function checkShape(operation: string, shape: readonly number[]): readonly number[] {
+/** A shape: at most 16 whole numbers below 2³¹, none below `least`. */
+export function checkShape(operation: string, shape: readonly number[], least = 0): readonly number[] {
   if (Array.isArray(shape) && shape.length > maxRank) {
     throw new ShapeError(`${operation}: expected at most ${maxRank} dimensions, got ${shape.length}`)
   }
-  if (Array.isArray(shape) && Array.from(shape).every((n) => Number.isInteger(n) && n >= 0 && n <= maxSize))
-    return shape
-  throw new ShapeError(`${operation}: expected a shape of non-negative integers below 2³¹, got ${shown(shape)}`)
+  const fits = (n: unknown) => Number.isInteger(n) && (n as number) >= least && (n as number) <= maxSize
+  // from, because every() passes over holes.
+  if (Array.isArray(shape) && Array.from(shape).every(fits)) return shape
+  const range = least === 0 ? 'non-negative integers' : `integers of at least ${least}`
+  throw new ShapeError(`${operation}: expected a shape of ${range} below 2³¹, got ${shown(shape)}`)
 }
 
 /** A whole number in [low, high]. */

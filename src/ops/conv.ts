@@ -1,4 +1,4 @@
-import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
+import { channelsLast as channelsLastStrides, isRowMajor, maxSize, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { shown } from '../engine/shown.js'
@@ -158,13 +158,21 @@ function geometry<D extends FloatDType>(
   const sizes = { n, ic, ih, iw, oc, kh, kw, strideH, strideW, dilH, dilW, groups }
   if (checkPadding(op, options.padding, strideH, strideW) === 'same') {
     if (kh < 1 || kw < 1) throw new ShapeError(`${op}: expected a kernel of at least 1, got ${kh}×${kw} ${shapes}`)
-    return { ...sizes, oh: ih, ow: iw, padH: (dilH * (kh - 1)) >> 1, padW: (dilW * (kw - 1)) >> 1 }
+    const [padH, padW] = [(dilH * (kh - 1)) / 2, (dilW * (kw - 1)) / 2].map(Math.floor) as [number, number]
+    return checkPadded(op, { ...sizes, oh: ih, ow: iw, padH, padW })
   }
   const [padH, padW] =
     options.padding === 'valid' ? [0, 0] : checkPair(op, 'padding', (options.padding as Pair) ?? 0, 0)
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes)
-  return { ...sizes, oh, ow, padH, padW }
+  return checkPadded(op, { ...sizes, oh, ow, padH, padW })
+}
+
+/** Throws unless an image with what lies under the kernel around it is small enough for the engine's copy of it. */
+export function checkPadded(op: string, g: Geometry): Geometry {
+  const [h, w] = [g.ih + 2 * g.padH, g.iw + 2 * g.padW]
+  if (g.ic * Math.max(h, g.dilH * (g.kh - 1)) * Math.max(w, g.dilW * (g.kw - 1)) <= maxSize) return g
+  throw new ShapeError(`${op}: expected a padded image of at most ${maxSize} elements, got ${g.ic}×${h}×${w}`)
 }
 
 /** Throws unless bias has one element for each output channel, and x's dtype; `from` says where their number came from. */

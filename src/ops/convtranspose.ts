@@ -5,7 +5,7 @@ import { onceDifferentiable, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkOptions, checkPair, checkRank, checkSameDType } from './check.js'
-import { checkBias, type Geometry, type Pair } from './conv.js'
+import { checkBias, checkPadded, type Geometry, type Pair } from './conv.js'
 import { add } from './elementwise.js'
 import { channelsLast, contiguous, reshape } from './view.js'
 
@@ -73,7 +73,7 @@ function geometry<D extends FloatDType>(x: Tensor<D>, weight: Tensor<D>, options
     throw new ShapeError(`${op}: expected sizes and an output of at least 1×1, got an output of ${ih}×${iw} ${shapes}`)
   }
   const ic = icg * groups
-  return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
+  return checkPadded(op, { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups })
 }
 
 function transposed<D extends FloatDType>(g: Geometry, x: Tensor<D>, w: Tensor<D>): Tensor<D> {

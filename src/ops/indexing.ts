@@ -1,6 +1,6 @@
 // Indexing along a dimension, running sums and selection. Indices are int32; those outside their range are the engine's to
 // meet: they read NaN (0 from integers) and add nothing.
-import { rowMajor, sizeOf } from '../engine/layout.js'
+import { maxSize, rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
 import { onceDifferentiable, record } from '../engine/tape.js'
@@ -210,6 +210,9 @@ const gatherPresent = (x: AnyTensor, dim: number, index: Tensor<'int32'>): AnyTe
 export function oneHot(index: Tensor<'int32'>, numClasses: number): Tensor<'int32'> {
   checkDTypeIs('oneHot', 'index', index, 'int32')
   const classes = checkInteger('oneHot', 'numClasses', numClasses, 1)
+  if (index.size * classes > maxSize) {
+    throw new ShapeError(`oneHot: expected at most ${maxSize} elements, got ${index.size} rows of ${classes}`)
+  }
   return local(() => to(eq(unsqueeze(index, -1), arange(0, classes, 1, { dtype: 'int32' })), 'int32'))
 }
 

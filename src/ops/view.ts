@@ -73,11 +73,11 @@ export function view<D extends DType>(x: Tensor<D>, shape: readonly number[]): T
 }
 
 function inferShape(operation: string, x: AnyTensor, shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape)) checkShape(operation, shape)
+  checkShape(operation, shape, -1)
   const unknown = shape.indexOf(-1)
   const known = sizeOf(shape.filter((_, i) => i !== unknown))
   const full = unknown < 0 ? shape : shape.map((n, i) => (i === unknown ? x.size / known : n))
-  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size && full.length <= maxRank
+  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size
   if (fits) return full
   throw new ShapeError(
     `${operation}: expected a shape of ${x.size} elements in at most ${maxRank} dimensions (input ${formatShape(x.shape)}), got ${shown(shape)}`,
@@ -151,7 +151,7 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D>
 /** x repeated along dimensions of size 1 up to this shape, as a view; -1 keeps a dimension. */
 export function expand<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkTensor('expand', 'x', x)
-  if (!Array.isArray(shape)) checkShape('expand', shape)
+  checkShape('expand', shape, -1)
   const extra = shape.length - x.ndim
   const full = shape.map((n, i) => (n === -1 && i >= extra ? (x.shape[i - extra] as number) : n))
   const fits = extra >= 0 && x.shape.every((n, i) => n === full[i + extra] || n === 1)

@@ -9,7 +9,7 @@ import { show } from './wrong-calls.js'
 
 export interface FuzzReport {
   calls: number
-  /** Of them, those that returned. */
+  /** Of them, those that returned, and whose results could be used. */
   returned: number
   refused: number
   backward: number
@@ -59,8 +59,8 @@ async function one(r: Random, report: FuzzReport, recent: string[], seed: number
   const results: unknown[] = []
   try {
     results.push(called(r, operation, args))
-    report.returned++
     for (const t of tensorsOf(results)) await used(r, t, report, results)
+    report.returned++
   } catch (error) {
     if (error instanceof QuernError && !/the engine refused|SharedArrayBuffer/.test(error.message)) report.refused++
     else report.faults.push(`${name}\n${error instanceof Error ? error.stack : error}`)

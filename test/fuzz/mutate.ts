@@ -53,6 +53,8 @@ export function mutated(r: Random, value: unknown): unknown {
   const plain = typeof value === 'object' && value && Object.getPrototypeOf(value) === Object.prototype
   if (plain && Object.keys(value).length > 0 && r.chance(0.8)) {
     const key = r.pick(Object.keys(value))
+    // What these make is too large altogether, or small.
+    if (/^(stride|padding|dilation)$/.test(key) && r.chance(0.2)) return { ...value, [key]: 2 ** 31 - 1 }
     return { ...value, [key]: mutated(r, (value as Record<string, unknown>)[key]) }
   }
   if (typeof value === 'number' && r.chance(0.3)) return value + r.pick([1, -1, 0.5, 3])
