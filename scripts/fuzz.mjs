@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run fuzz -- --calls 20000 --seed 1 [--sanitize]`: random calls of every operation on the native backend, with --sanitize
+// `npm run fuzz -- --calls 20000 --seed 1 [--sanitize] [--trace]`: random calls of every operation on the native backend, with --sanitize
 // under AddressSanitizer and UndefinedBehaviorSanitizer.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -20,8 +20,8 @@ function sanitizing() {
   }
 }
 
-/** Runs the fuzzer in a process of its own; whether it found nothing. @param {number} calls @param {number} seed @param {boolean} sanitize */
-export function fuzz(calls, seed, sanitize) {
+/** Runs the fuzzer in a process of its own; whether it found nothing. @param {number} calls @param {number} seed @param {boolean} sanitize @param {boolean} trace */
+export function fuzz(calls, seed, sanitize, trace = false) {
   const args = [
     '--expose-gc',
     '--import',
@@ -32,16 +32,23 @@ export function fuzz(calls, seed, sanitize) {
     '--seed',
     `${seed}`,
   ]
+  if (trace) args.push('--trace')
   const env = { ...process.env, QUERN_BACKEND: 'native', ...(sanitize ? sanitizing() : {}) }
   const { status, signal } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' })
-  if (status !== 0) console.log(`the fuzzer ended with ${signal ?? status}`)
+  if (status !== 0)
+    console.log(`the fuzzer ended with ${signal ?? status}; --trace tells the call that a crash came from`)
   return status === 0
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { calls: { type: 'string' }, seed: { type: 'string' }, sanitize: { type: 'boolean' } },
+    options: {
+      calls: { type: 'string' },
+      seed: { type: 'string' },
+      sanitize: { type: 'boolean' },
+      trace: { type: 'boolean' },
+    },
   })
-  const { calls = '20000', seed = '1', sanitize = false } = values
-  process.exit(build([sanitize ? 'sanitized' : 'native']) && fuzz(Number(calls), Number(seed), sanitize) ? 0 : 1)
+  const { calls = '20000', seed = '1', sanitize = false, trace = false } = values
+  process.exit(build([sanitize ? 'sanitized' : 'native']) && fuzz(Number(calls), Number(seed), sanitize, trace) ? 0 : 1)
 }

@@ -84,8 +84,7 @@ export class Tensor<D extends DType = 'float32'> {
   }
 
   set grad(value: Tensor<D> | null | undefined) {
-    if (value !== null && value !== undefined && !(value instanceof Tensor))
-      throw new ArgumentError(`grad: expected a tensor or null, got ${shown(value)}`)
+    if (value !== null && value !== undefined) checkGradient(this, value)
     // One that nobody can have kept need not wait for the garbage collector.
     if (this.gradient && this.gradient !== value && !this.gradientSeen) this.gradient.dispose()
     this.gradient = value ?? null
@@ -259,6 +258,14 @@ export function sharedRuntime(operation: string, ...tensors: (AnyTensor | null |
     runtime = own
   }
   return runtime ?? use()
+}
+
+// An in-place sum of another dtype or shape would go beyond its memory.
+function checkGradient(t: AnyTensor, gradient: AnyTensor): void {
+  if (!(gradient instanceof Tensor)) throw new ArgumentError(`grad: expected a tensor or null, got ${shown(gradient)}`)
+  const same = t.ndim === gradient.ndim && t.shape.every((n, i) => n === gradient.shape[i])
+  if (same && t.dtype === gradient.dtype) return
+  throw new (same ? DTypeError : ShapeError)(`grad: expected a gradient of ${describe(t)}, got ${describe(gradient)}`)
 }
 
 function nest(data: ArrayLike<number>, shape: readonly number[]): NestedArray {

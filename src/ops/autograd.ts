@@ -1,4 +1,4 @@
-import { sameLayout } from '../engine/layout.js'
+import { isDense, rowMajor, sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { adopt, local, runScope, tensorsIn } from '../engine/scope.js'
@@ -306,11 +306,12 @@ function reachable(root: TapeNode, ends?: (node: TapeNode) => boolean): TapeNode
 
 function accumulate(leaf: AnyTensor, dy: AnyTensor, createGraph: boolean): void {
   const before = leaf.ownGrad
+  const strides = isDense(leaf.shape, leaf.strides) ? leaf.strides : rowMajor(leaf.shape)
   // A gradient with a graph of its own is replaced, never changed: that graph may have saved it.
-  if (createGraph || before?.requiresGrad) {
+  if (createGraph || before?.requiresGrad || (before && !isDense(before.shape, before.strides))) {
     leaf.grad = scope(() => {
       const total = before ? add(before as FloatTensor, dy as FloatTensor) : (dy as FloatTensor)
-      const copy = denseCopy(total, leaf.strides)
+      const copy = denseCopy(total, strides)
       return record('clone', copy, [total], [], (d) => [d])
     })
     leaf.grad?.storage.watch()
@@ -325,9 +326,9 @@ function accumulate(leaf: AnyTensor, dy: AnyTensor, createGraph: boolean): void 
     if (dense !== dy) dense.dispose()
     return
   }
-  // The leaf's own: in the leaf's memory order, and in storage that nobody else changes.
-  const own = sameLayout(dy.shape, dy.strides, leaf.strides) && !shares(dy)
-  const gradient = own ? dy.alias() : denseCopy(dy, leaf.strides)
+  // The leaf's own: in the leaf's memory order, unless that has gaps, and in storage that nobody else changes.
+  const own = sameLayout(dy.shape, dy.strides, strides) && !shares(dy)
+  const gradient = own ? dy.alias() : denseCopy(dy, strides)
   gradient.storage.watch()
   leaf.grad = gradient
 }

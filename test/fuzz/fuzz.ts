@@ -24,8 +24,8 @@ export interface FuzzReport {
 // Between two of them the stream is awaited, so that a fault of the engine is found near the call that made it.
 const batch = 32
 
-/** Runs this many calls, the same for the same seed; needs --expose-gc. */
-export async function fuzz(calls: number, seed: number): Promise<FuzzReport> {
+/** Runs this many calls, the same for the same seed; needs --expose-gc. `told` hears of each before it is made. */
+export async function fuzz(calls: number, seed: number, told?: (call: string) => void): Promise<FuzzReport> {
   const before = await settled()
   const report: FuzzReport = {
     ...{ calls: 0, returned: 0, refused: 0, backward: 0, faults: [] },
@@ -33,9 +33,9 @@ export async function fuzz(calls: number, seed: number): Promise<FuzzReport> {
   }
   const recent: string[] = []
   while (report.calls < calls) {
-    await one(new Random(seed * 1_000_003 + report.calls), report, recent, seed)
+    await one(new Random(seed * 1_000_003 + report.calls), report, recent, seed, told)
     report.calls++
-    if (report.calls % batch === 0) {
+    if (report.calls % batch === 0 || told) {
       await synchronized(report, recent)
       recent.length = 0
     }
@@ -50,12 +50,19 @@ export async function fuzz(calls: number, seed: number): Promise<FuzzReport> {
   return report
 }
 
-async function one(r: Random, report: FuzzReport, recent: string[], seed: number): Promise<void> {
+async function one(
+  r: Random,
+  report: FuzzReport,
+  recent: string[],
+  seed: number,
+  told?: (call: string) => void,
+): Promise<void> {
   const operation = r.pick(catalogue)
   const sound = operation.sample(r)
   const args = r.chance(0.55) ? spoil(r, sound) : sound
   const name = `seed ${seed}, call ${report.calls}: ${operation.name}(${args.map(show).join(', ')})`
   recent.push(name)
+  told?.(name)
   const results: unknown[] = []
   try {
     results.push(called(r, operation, args))
