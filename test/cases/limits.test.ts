@@ -60,3 +60,24 @@ test('a random state that is none changes nothing', () => {
   expect(() => q.setRandomState({ seed: 1 } as never)).toThrow(/^setRandomState: expected what randomState\(\) gave/)
   expect(q.randomState()).toEqual(before)
 })
+
+test('the gradient of a leaf with gaps, or with one entry for many elements, has memory of its own', async () => {
+  const gaps = q.slice(q.tensor([0, 1, 2, 3, 4, 5, 6, 7]), 0, 1, 8, 2)
+  const repeated = q.expand(q.tensor([2]), [3])
+  for (const leaf of [gaps, repeated]) {
+    leaf.requiresGrad = true
+    for (let i = 0; i < 2; i++) q.sum(q.square(leaf)).backward()
+    expect(await leaf.grad?.data()).toEqual((await leaf.data()).map((v) => 4 * v))
+  }
+})
+
+test('backward adds to a gradient that was assigned, whatever its memory; one of another shape or dtype is refused', async () => {
+  const w = q.tensor([1, 2, 3], { requiresGrad: true })
+  w.grad = q.expand(q.tensor([10]), [3])
+  q.sum(q.square(w)).backward()
+  expect(await w.grad?.data()).toEqual(Float32Array.of(12, 14, 16))
+  expect(() => Object.assign(w, { grad: q.ones([1]) })).toThrow(
+    /^grad: expected a gradient of float32 3, got float32 1$/,
+  )
+  expect(() => Object.assign(w, { grad: q.tensor(Uint8Array.of(1, 2, 3)) })).toThrow(q.DTypeError)
+})
