@@ -209,7 +209,7 @@ function copyInto(out: AnyTensor, x: AnyTensor, dim: number, start: number, step
 export function narrow<D extends DType>(x: Tensor<D>, dim: number, start: number, length: number): Tensor<D> {
   checkTensor('narrow', 'x', x)
   const n = x.shape[checkDim('narrow', dim, x.ndim)] as number
-  const from = start < 0 ? start + n : start
+  const from = Number.isInteger(start) && start < 0 ? start + n : start
   if (!(Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= 0 && from + length <= n)) {
     throw new ShapeError(
       `narrow: expected start and length within ${n} elements, got ${shown(start)} and ${shown(length)}`,
