@@ -168,11 +168,14 @@ function geometry<D extends FloatDType>(
   return checkPadded(op, { ...sizes, oh, ow, padH, padW })
 }
 
-/** Throws unless an image with what lies under the kernel around it is small enough for the engine's copy of it. */
+/** The geometry; throws unless an image with what lies under the kernel around it is small enough for the engine's copy of it. */
 export function checkPadded(op: string, g: Geometry): Geometry {
   const [h, w] = [g.ih + 2 * g.padH, g.iw + 2 * g.padW]
-  if (g.ic * Math.max(h, g.dilH * (g.kh - 1)) * Math.max(w, g.dilW * (g.kw - 1)) <= maxSize) return g
-  throw new ShapeError(`${op}: expected a padded image of at most ${maxSize} elements, got ${g.ic}×${h}×${w}`)
+  if (g.ic * Math.max(h, g.dilH * (g.kh - 1)) * Math.max(w, g.dilW * (g.kw - 1)) > maxSize) {
+    throw new ShapeError(`${op}: expected a padded image of at most ${maxSize} elements, got ${g.ic}×${h}×${w}`)
+  }
+  // A single place of the window takes no step, and kernels' copies grow with the stride.
+  return { ...g, strideH: g.oh === 1 ? 1 : g.strideH, strideW: g.ow === 1 ? 1 : g.strideW }
 }
 
 /** Throws unless bias has one element for each output channel, and x's dtype; `from` says where their number came from. */

@@ -3,10 +3,10 @@ import { Tensor, tensor, to } from 'quern'
 import type { Random } from './random.js'
 import { type AnyTensor, anything } from './tensors.js'
 
-/** Values that fit nowhere or only just; numbers are either small or above what a tensor can hold. */
+/** Values that fit nowhere or only just; numbers are small or so large that a tensor of 2³¹ elements is far below. */
 const junk: readonly (() => unknown)[] = [
   ...[undefined, null, true, false, '', 'x', 'float64', 'mean', 0, -0, 1, -1, 2, 0.5, -0.5, 1e-320].map((v) => () => v),
-  ...[Number.NaN, Infinity, -Infinity, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 53, 1e300, -1e300, 10n].map((v) => () => v),
+  ...[Number.NaN, Infinity, -Infinity, 2 ** 40, -(2 ** 40), 2 ** 53, 1e300, -1e300, 10n].map((v) => () => v),
   ...[
     () => [],
     () => [0],
