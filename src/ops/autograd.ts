@@ -274,7 +274,7 @@ function seedGradient<D extends FloatDType>(
   options: BackwardOptions<D>,
 ): Tensor<D> {
   const { gradient } = options
-  if (!gradient) {
+  if (gradient === undefined || gradient === null) {
     if (output.size === 1) return ones(output.shape, { dtype: output.dtype })
     throw new ShapeError(
       `${operation}: expected a tensor of one element, or a gradient of shape ${formatShape(output.shape)}, got none; ` +

@@ -154,7 +154,7 @@ function geometry<D extends FloatDType>(
   if (oc % groups !== 0) {
     throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)
   }
-  if (bias) checkBias(op, x, bias, oc, 'weight.shape[0]')
+  if (bias !== null) checkBias(op, x, bias, oc, 'weight.shape[0]')
   const sizes = { n, ic, ih, iw, oc, kh, kw, strideH, strideW, dilH, dilW, groups }
   if (checkPadding(op, options.padding, strideH, strideW) === 'same') {
     if (kh < 1 || kw < 1) throw new ShapeError(`${op}: expected a kernel of at least 1, got ${kh}×${kw} ${shapes}`)

@@ -32,7 +32,7 @@ export function convTranspose2d<D extends FloatDType>(
 ): Tensor<D> {
   const g = geometry(x, weight, options)
   const bias = options.bias ?? null
-  if (bias) checkBias('convTranspose2d', x, bias, g.ic, 'weight.shape[1] * groups')
+  if (bias !== null) checkBias('convTranspose2d', x, bias, g.ic, 'weight.shape[1] * groups')
   return local(() => {
     const y = transposed(g, channelsLast(x), contiguous(weight))
     return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y

@@ -44,7 +44,7 @@ export function checkWeight<D extends FloatDType>(
   classes: number,
   weight: Tensor<D> | null | undefined,
 ): Tensor<D> | null {
-  if (!weight) return null
+  if (weight === undefined || weight === null) return null
   checkFloat(operation, 'weight', weight)
   checkSameDType(operation, scores, weight)
   if (weight.ndim === 1 && weight.shape[0] === classes) return weight

@@ -130,7 +130,7 @@ export function linear<D extends FloatDType>(
         `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
     )
   }
-  if (bias) {
+  if (bias !== null) {
     checkFloat('linear', 'bias', bias)
     checkSameDType('linear', x, bias)
     if (bias.ndim !== 1 || bias.shape[0] !== outFeatures) {

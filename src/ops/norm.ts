@@ -52,7 +52,7 @@ export function batchNorm<D extends FloatDType>(
   const { weight = null, bias = null } = options
   const training = checkBoolean(op, 'training', options.training, false)
   for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias })) {
-    if (t) checkVector(op, name, x, t, [c])
+    if (t !== null && t !== undefined) checkVector(op, name, x, t, [c])
   }
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const momentum = checkNumber(op, 'momentum', options.momentum ?? 0.1, 0, 1)
@@ -168,7 +168,8 @@ export function layerNorm<D extends FloatDType>(
     )
   }
   const { weight = null, bias = null } = options
-  for (const [name, t] of Object.entries({ weight, bias })) if (t) checkVector(op, name, x, t, shape)
+  for (const [name, t] of Object.entries({ weight, bias }))
+    if (t !== null && t !== undefined) checkVector(op, name, x, t, shape)
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const dims = shape.map((_, i) => first + i)
   return local(() => affine(standardised(x, dims, eps), weight, bias))
@@ -203,7 +204,8 @@ export function groupNorm<D extends FloatDType>(
     )
   }
   const { weight = null, bias = null } = options
-  for (const [name, t] of Object.entries({ weight, bias })) if (t) checkVector(op, name, x, t, [c])
+  for (const [name, t] of Object.entries({ weight, bias }))
+    if (t !== null && t !== undefined) checkVector(op, name, x, t, [c])
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const perChannel = [c, ...x.shape.slice(2).map(() => 1)]
   return local(() => {

@@ -83,7 +83,7 @@ function weighted<D extends FloatDType>(
   losses: Tensor<D>,
   weight: Tensor<D> | null | undefined,
 ): Tensor<D> {
-  if (!weight) return losses
+  if (weight === undefined || weight === null) return losses
   checkFloat(operation, 'weight', weight)
   checkSameDType(operation, losses, weight)
   broadcastShapes(operation, losses.shape, weight.shape)
@@ -105,7 +105,7 @@ export function bceWithLogitsLoss<D extends FloatDType>(
   const reduction = checkReduction(op, options)
   checkPairOfTensors(op, input, target)
   const { posWeight, weight } = options
-  if (posWeight) {
+  if (posWeight !== undefined && posWeight !== null) {
     checkFloat(op, 'posWeight', posWeight)
     checkSameDType(op, input, posWeight)
     broadcastShapes(op, input.shape, posWeight.shape)

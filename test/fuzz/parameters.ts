@@ -61,7 +61,7 @@ function ofDTypes(dtypes: readonly DType[], options: TensorOptions): Parameter {
   return {
     sameFloat: dtypes.includes('float32') && !options.anyFloat,
     wrong(right) {
-      const list = ['x', {}, true, [1]].map(noTensor)
+      const list = ['x', '', {}, true, false, [1]].map(noTensor)
       if (!options.orNumber) list.push(noTensor(3))
       if (!options.optional) list.push(noTensor(undefined), noTensor(null))
       if (!(right instanceof Tensor)) return list
