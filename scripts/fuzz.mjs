@@ -1,6 +1,6 @@
 // @ts-check
-// `npm run fuzz -- --calls 20000 --seed 1 [--sanitize] [--trace]`: random calls of every operation on the native backend, with --sanitize
-// under AddressSanitizer and UndefinedBehaviorSanitizer.
+// `npm run fuzz -- --calls 20000 --seed 1 [--sanitize] [--trace]`: random calls of every operation on the native backend, with
+// --sanitize under AddressSanitizer and UndefinedBehaviorSanitizer.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,8 @@ function sanitizing() {
   }
 }
 
-/** Runs the fuzzer in a process of its own; whether it found nothing. @param {number} calls @param {number} seed @param {boolean} sanitize @param {boolean} trace */
+/** Runs the fuzzer in a process of its own; whether it found nothing.
+ * @param {number} calls @param {number} seed @param {boolean} sanitize @param {boolean} trace */
 export function fuzz(calls, seed, sanitize, trace = false) {
   const args = [
     '--expose-gc',

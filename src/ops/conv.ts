@@ -168,7 +168,7 @@ function geometry<D extends FloatDType>(
   return checkPadded(op, { ...sizes, oh, ow, padH, padW })
 }
 
-/** The geometry; throws unless an image with what lies under the kernel around it is small enough for the engine's copy of it. */
+/** @internal The geometry; throws unless the padded image is small enough for the engine's copy of it. */
 export function checkPadded(op: string, g: Geometry): Geometry {
   const [h, w] = [g.ih + 2 * g.padH, g.iw + 2 * g.padW]
   if (g.ic * Math.max(h, g.dilH * (g.kh - 1)) * Math.max(w, g.dilW * (g.kw - 1)) > maxSize) {
