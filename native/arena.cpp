@@ -7,6 +7,9 @@
 #ifdef _WIN32
 #include <malloc.h>
 #endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "kernels/kernels.h"
 
@@ -20,6 +23,17 @@ constexpr size_t huge_page = size_t(1) << 21;                            // mapp
 constexpr size_t largest = size_t(1) << (sizeof(size_t) > 4 ? 46 : 31);  // what the size classes reach
 constexpr size_t idle_floor = size_t(64) << 20;                          // idle bytes that are always kept
 
+// AddressSanitizer is told which bytes belong to a tensor; a fence lies between it and the next one.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t fence = 64;
+void forbid(void* block, size_t size) { __asan_poison_memory_region(block, size); }
+void permit(void* block, size_t size) { __asan_unpoison_memory_region(block, size); }
+#else
+constexpr size_t fence = 0;
+void forbid(void*, size_t) {}
+void permit(void*, size_t) {}
+#endif
+
 // Four classes per power of two, so at most a fifth of a block is waste. Class and size of a request:
 struct Class {
   int index;
@@ -27,7 +41,7 @@ struct Class {
 };
 
 Class size_class(size_t bytes) {
-  size_t need = bytes + read_slack;
+  size_t need = bytes + read_slack + fence;
   if (need < 512) need = 512;
   int power = 8 * int(sizeof(unsigned long long)) - 1 - __builtin_clzll(need - 1);  // 2^power < need <= 2^(power+1)
   size_t step = size_t(1) << (power - 2);
@@ -78,6 +92,8 @@ void* Arena::take(size_t bytes) {
     block = c.size >= large ? map(c.size) : carve(c.size);
   }
   if (!block) return nullptr;
+  forbid(block, c.size);
+  permit(block, bytes + read_slack);
   size_t live = live_.fetch_add(c.size, std::memory_order_relaxed) + c.size;
   if (live > peak()) peak_.store(live, std::memory_order_relaxed);
   return block;
@@ -86,6 +102,7 @@ void* Arena::take(size_t bytes) {
 void Arena::give(void* block, size_t bytes) {
   Class c = size_class(bytes);
   live_.fetch_sub(c.size, std::memory_order_relaxed);
+  forbid(block, c.size);
   free_[c.index].push_back(block);
   if (c.size < large) return;
   idle_ += c.size;

@@ -1,13 +1,22 @@
 // @ts-check
-// `npm run compile [-- native tests wasm ts probe neon]`: builds what is stale among those named; without names the first four.
+// `npm run compile [-- native tests sanitized wasm ts probe neon]`: builds what is stale among those named; without names all that
+// `npm test` needs.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cmake, findProgram, findTools, missingTools } from './native.mjs'
+import { cmake, findProgram, findTools, missingTools, root } from './native.mjs'
 import { buildTypeScript } from './typescript.mjs'
 
 const withTests = '-DQUERN_TESTS=ON'
+/** Where the sanitised addon lies: node-gyp-build looks in build/Release of the folder that QUERN_PREBUILD names. */
+export const sanitized = join(root, 'build/asan/addon')
+const sanitize = [
+  withTests,
+  '-DQUERN_SANITIZE=address,undefined',
+  `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(sanitized, 'build/Release')}`,
+]
 
 /** @param {string} target */
 const buildWasm = (target) =>
@@ -23,10 +32,7 @@ const buildWasm = (target) =>
 /** The C++ tests in each tree under build/: plain, sanitised, as WASM. @type {Record<string, () => boolean>} */
 export const testBuilders = {
   native: () => withTools(() => cmake('native', { targets: ['quern_test'], options: [withTests] })),
-  asan: () =>
-    withTools(() =>
-      cmake('asan', { targets: ['quern_test'], options: [withTests, '-DQUERN_SANITIZE=address,undefined'] }),
-    ),
+  asan: () => withTools(() => cmake('asan', { targets: ['quern_test'], options: sanitize })),
   wasm: () => buildWasm('quern_test'),
 }
 
@@ -35,6 +41,7 @@ const builders = {
   // One tree for both: the tests link the addon's own objects.
   native: () => withTools(() => cmake('native', { targets: ['quern'], options: [withTests] })),
   tests: () => Object.values(testBuilders).every((build) => build()),
+  sanitized: () => withTools(() => cmake('asan', { targets: ['quern'], options: sanitize })),
   wasm: () => buildWasm('quern_wasm'),
   ts: buildTypeScript,
   // Peak and bandwidth of this machine, for the bench.
@@ -85,7 +92,7 @@ function installDebianPackage(name) {
 }
 
 /** Builds these, in this order; stops at the first that fails. @param {string[]} names */
-export function build(names = ['native', 'tests', 'wasm', 'ts']) {
+export function build(names = ['native', 'tests', 'sanitized', 'wasm', 'ts']) {
   return names.every((name) => {
     const builder = builders[name]
     if (!builder) throw new Error(`build: expected some of ${Object.keys(builders).join(', ')}, got ${name}`)

@@ -1,12 +1,13 @@
 // @ts-check
-// `npm test`: builds what is stale, then runs the C++ tests, plain, sanitised and as WASM, and the TypeScript suite on
-// every backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI a skipped
-// test fails.
+// `npm test`: builds what is stale, then runs the C++ tests, plain, sanitised and as WASM, random calls, sanitised, and the
+// TypeScript suite on every backend. `npm test -- <vitest arguments>` runs only the latter. Ends with the counts of all; in CI
+// a skipped test fails.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build, testBuilders } from './build.mjs'
+import { fuzz } from './fuzz.mjs'
 import { root, testProgram } from './native.mjs'
 
 const vitestArguments = process.argv.slice(2)
@@ -54,8 +55,17 @@ function runVitest() {
   count({ passed, failed, skipped: numPendingTests + numTodoTests })
 }
 
+// The suite fuzzes too, with more calls, but not under the sanitizers.
+function runFuzzer() {
+  console.log('\nrandom calls, sanitised')
+  count(fuzz(3000, 1, true) ? { passed: 1 } : { failed: 1 })
+}
+
 if (build()) {
-  if (vitestArguments.length === 0) for (const tree of Object.keys(testBuilders)) runNative(tree)
+  if (vitestArguments.length === 0) {
+    for (const tree of Object.keys(testBuilders)) runNative(tree)
+    runFuzzer()
+  }
   runVitest()
 } else {
   count({ failed: 1 })

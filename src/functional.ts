@@ -24,6 +24,7 @@ export {
   adaptiveMaxPool1d,
   adaptiveMaxPool2d,
 } from './ops/adaptivepool.js'
+export { type BatchNormOptions, batchNorm } from './ops/batchnorm.js'
 export {
   type HingeLossOptions,
   hingeLoss,
@@ -40,8 +41,6 @@ export { type CrossEntropyOptions, crossEntropy, mseLoss, type Reduction } from 
 export { linear } from './ops/matmul.js'
 export {
   type AffineOptions,
-  type BatchNormOptions,
-  batchNorm,
   groupNorm,
   layerNorm,
   localResponseNorm,

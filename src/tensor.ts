@@ -1,11 +1,12 @@
 import { type DType, dtypes, type FloatDType, isFloat, type TypedArrayOf } from './engine/dtype.js'
-import { coalesce, isRowMajor, rowMajor, sizeOf } from './engine/layout.js'
+import { coalesce, isRowMajor, maxSize, rowMajor, sizeOf } from './engine/layout.js'
 import * as opcodes from './engine/opcodes.js'
 import { type Runtime, use } from './engine/runtime.js'
 import { adopt } from './engine/scope.js'
+import { shown } from './engine/shown.js'
 import { Storage } from './engine/storage.js'
 import { nodeOf, type TapeNode } from './engine/tape.js'
-import { BackendError, DTypeError, ShapeError, StateError } from './errors.js'
+import { ArgumentError, BackendError, DTypeError, ShapeError, StateError } from './errors.js'
 
 export type { DType, FloatDType, TypedArray, TypedArrayOf } from './engine/dtype.js'
 export type NestedArray = number | NestedArray[]
@@ -41,12 +42,7 @@ export class Tensor<D extends DType = 'float32'> {
 
   /** @internal Throws StateError after dispose. */
   get storage(): Storage {
-    if (this.disposed) {
-      throw new StateError(
-        `tensor ${describe(this)}: expected a live tensor, but it was disposed: by dispose(), or because the module call or ` +
-          'scope that made it did not return it; return it, or call keep(tensor) inside',
-      )
-    }
+    if (this.disposed) throw disposedError('tensor', this)
     return this.store
   }
 
@@ -87,10 +83,11 @@ export class Tensor<D extends DType = 'float32'> {
     return this.gradient
   }
 
-  set grad(value: Tensor<D> | null) {
+  set grad(value: Tensor<D> | null | undefined) {
+    if (value !== null && value !== undefined) checkGradient(this, value)
     // One that nobody can have kept need not wait for the garbage collector.
     if (this.gradient && this.gradient !== value && !this.gradientSeen) this.gradient.dispose()
-    this.gradient = value
+    this.gradient = value ?? null
     this.gradientSeen = false
     if (value) value.kept = true
   }
@@ -115,7 +112,9 @@ export class Tensor<D extends DType = 'float32'> {
 
   /** @internal Another look at the same storage. */
   restride(shape: readonly number[], strides: readonly number[], offset = this.offset): Tensor<D> {
-    const t = new Tensor(this.storage.retain(), this.dtype, shape, strides, offset)
+    // A view of nothing begins where its storage does: there may be nothing at the offset.
+    const start = sizeOf(shape) === 0 ? 0 : offset
+    const t = new Tensor(this.storage.retain(), this.dtype, shape, strides, start)
     adopt(t)
     return t
   }
@@ -213,6 +212,13 @@ export const formatShape = (shape: readonly number[]): string => (shape.length =
 
 const describe = (t: { dtype: DType; shape: readonly number[] }): string => `${t.dtype} ${formatShape(t.shape)}`
 
+/** What every use of a disposed tensor throws. */
+export const disposedError = (operation: string, t: { dtype: DType; shape: readonly number[] }): StateError =>
+  new StateError(
+    `${operation}: expected a live tensor, got ${describe(t)} that was disposed: by dispose(), or because the module call or ` +
+      'scope that made it did not return it; return it, or call keep(tensor) inside',
+  )
+
 /** A tensor with storage of its own and no value yet: what an operation encodes its output into. */
 export function allocate<D extends DType>(
   dtype: D,
@@ -220,7 +226,9 @@ export function allocate<D extends DType>(
   strides: readonly number[] = rowMajor(shape),
   runtime: Runtime = use(),
 ): Tensor<D> {
-  const t = new Tensor(new Storage(runtime, sizeOf(shape) * dtypes[dtype].bytes), dtype, shape, strides)
+  const size = sizeOf(shape)
+  const storage = new Storage(runtime, size * dtypes[dtype].bytes, size <= maxSize)
+  const t = new Tensor(storage, dtype, shape, strides)
   adopt(t)
   return t
 }
@@ -250,6 +258,14 @@ export function sharedRuntime(operation: string, ...tensors: (AnyTensor | null |
     runtime = own
   }
   return runtime ?? use()
+}
+
+// An in-place sum of another dtype or shape would go beyond its memory.
+function checkGradient(t: AnyTensor, gradient: AnyTensor): void {
+  if (!(gradient instanceof Tensor)) throw new ArgumentError(`grad: expected a tensor or null, got ${shown(gradient)}`)
+  const same = t.ndim === gradient.ndim && t.shape.every((n, i) => n === gradient.shape[i])
+  if (same && t.dtype === gradient.dtype) return
+  throw new (same ? DTypeError : ShapeError)(`grad: expected a gradient of ${describe(t)}, got ${describe(gradient)}`)
 }
 
 function nest(data: ArrayLike<number>, shape: readonly number[]): NestedArray {

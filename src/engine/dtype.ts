@@ -1,4 +1,5 @@
 import { DTypeError } from '../errors.js'
+import { shown } from './shown.js'
 
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool'
 export type FloatDType = 'float32' | 'float64'
@@ -31,8 +32,7 @@ export const isFloat = (dtype: DType): dtype is FloatDType => dtype === 'float32
 
 /** Returns dtype, or throws a DTypeError that names the operation when it is none of the five. */
 export function checkDType(operation: string, dtype: string): DType {
-  if (Object.hasOwn(dtypes, dtype)) return dtype as DType
-  throw new DTypeError(
-    `${operation}: expected dtype to be one of ${Object.keys(dtypes).join(', ')}, got ${String(dtype)}`,
-  )
+  if (typeof dtype === 'string' && Object.hasOwn(dtypes, dtype)) return dtype as DType
+  const got = typeof dtype === 'string' && dtype ? dtype : shown(dtype)
+  throw new DTypeError(`${operation}: expected dtype to be one of ${Object.keys(dtypes).join(', ')}, got ${got}`)
 }

@@ -1,5 +1,8 @@
 // Shapes and strides, in elements. Images are logically (N,C,H,W) and physically channels-last.
 
+/** The most elements of a tensor: commands hold words of 32 bits. */
+export const maxSize = 2 ** 31 - 1
+
 export const sizeOf = (shape: readonly number[]): number => {
   let size = 1
   for (let i = 0; i < shape.length; i++) size *= shape[i] as number

@@ -31,6 +31,7 @@ const memoryStep = 1 << 20
 /** Who asked for a buffer, and where. */
 interface CallSite {
   site: Error | undefined
+  readonly bytes: number
 }
 
 /** One engine and the stream of commands that leads to it. */
@@ -144,7 +145,8 @@ export class Runtime {
     if (error instanceof QuernError || !(error instanceof Error) || !('kind' in error)) return error
     const failure = error as Error & EngineFailure
     const operation = opcodes.opcodeNames[failure.opcode] ?? 'read'
-    const cause = this.sites.get(failure.buffer)?.deref()?.site
+    const owner = this.sites.get(failure.buffer)?.deref()
+    const cause = owner?.site
     const site = cause?.stack
       ?.split('\n')
       .slice(1)
@@ -152,7 +154,7 @@ export class Runtime {
     const where = site ? `; the tensor was made ${site.trim()}` : ''
     if (failure.kind === failureKind.outOfMemory) {
       return new MemoryError(
-        `${operation}: expected ${formatBytes(failure.bytes)} of memory, the system has no more; use smaller tensors or a smaller batch${where}`,
+        `${operation}: expected ${formatBytes(owner?.bytes ?? failure.bytes)} of memory, the system has no more; use smaller tensors or a smaller batch${where}`,
         { cause },
       )
     }

@@ -1,5 +1,8 @@
 import type { Runtime } from './runtime.js'
 
+// More than any system has.
+const impossibleBytes = 2 ** 62
+
 interface Token {
   runtime: Runtime
   id: number
@@ -27,8 +30,15 @@ export class Storage {
   constructor(
     readonly runtime: Runtime,
     readonly bytes: number,
+    /** Whether commands can name all of its elements; where they cannot, it is out of memory. */
+    private readonly possible = true,
   ) {
-    this.id = runtime.alloc(bytes, this)
+    this.id = runtime.alloc(possible ? bytes : impossibleBytes, this)
+  }
+
+  // What no system has is not there to be freed, and V8 aborts on numbers like those.
+  private get keptAlive(): number {
+    return this.possible ? this.bytes : 0
   }
 
   get shared(): boolean {
@@ -45,14 +55,14 @@ export class Storage {
     this.runtime.free(this.id)
     if (!this.watched) return
     lost.unregister(this)
-    this.runtime.keepAlive(-this.bytes)
+    this.runtime.keepAlive(-this.keptAlive)
   }
 
   /** From now on only the garbage collector may know that nobody needs this any more. */
   watch(): void {
     if (this.watched || this.references === 0) return
     this.watched = true
-    lost.register(this, { runtime: this.runtime, id: this.id, bytes: this.bytes }, this)
-    this.runtime.keepAlive(this.bytes)
+    lost.register(this, { runtime: this.runtime, id: this.id, bytes: this.keptAlive }, this)
+    this.runtime.keepAlive(this.keptAlive)
   }
 }

@@ -16,6 +16,7 @@ import {
   softplus,
   softsign,
 } from '../ops/activations.js'
+import { checkOptions } from '../ops/check.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 
@@ -52,6 +53,7 @@ export class SELU extends Module {
 export class GELU extends Module {
   constructor(readonly options: GeluOptions = {}) {
     super()
+    checkOptions('GELU', options)
     checkApproximate(options.approximate)
   }
 

@@ -1,5 +1,6 @@
+import { shown } from '../engine/shown.js'
 import { ArgumentError } from '../errors.js'
-import type { Limits } from '../ops/norm.js'
+import type { Limits } from '../ops/batchnorm.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { Hardtanh, ReLU6 } from './activations.js'
 import { Conv2d } from './conv.js'
@@ -74,6 +75,9 @@ export class ModuleList extends Module {
 
   constructor(modules: Iterable<Module> = []) {
     super()
+    if (typeof modules?.[Symbol.iterator] !== 'function') {
+      throw new ArgumentError(`ModuleList: expected an array of modules, got ${shown(modules)}`)
+    }
     for (const module of modules) this.append(module)
   }
 

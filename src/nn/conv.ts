@@ -1,5 +1,5 @@
 import { ArgumentError } from '../errors.js'
-import { checkInteger, checkPair } from '../ops/check.js'
+import { checkBoolean, checkInteger, checkOptions, checkPair } from '../ops/check.js'
 import { checkPadding, conv1d, conv2d, type NamedPadding, type Pair } from '../ops/conv.js'
 import { convTranspose2d } from '../ops/convtranspose.js'
 import { empty } from '../ops/create.js'
@@ -38,7 +38,8 @@ export interface ConvTranspose2dLayerOptions {
   dilation?: Pair
 }
 
-function checkChannels(name: string, inChannels: number, outChannels: number, groups = 1): number {
+function checkChannels(name: string, inChannels: number, outChannels: number, given?: number | null): number {
+  const groups = given ?? 1
   checkInteger(name, 'inChannels', inChannels, 1)
   checkInteger(name, 'outChannels', outChannels, 1)
   checkInteger(name, 'groups', groups, 1)
@@ -52,7 +53,7 @@ function checkChannels(name: string, inChannels: number, outChannels: number, gr
 const initialWeight = (shape: readonly number[]): Tensor =>
   parameter(kaimingUniform_(empty(shape), { a: Math.sqrt(5) }))
 
-function initialBias(weight: Tensor, channels: number, wanted = true): Tensor | null {
+function initialBias(weight: Tensor, channels: number, wanted: boolean): Tensor | null {
   const bound = 1 / Math.sqrt(fans(weight).fanIn)
   return wanted ? parameter(uniform_(empty([channels]), -bound, bound)) : null
 }
@@ -102,8 +103,10 @@ export class Conv1d extends Module {
     options: Conv1dLayerOptions = {},
   ) {
     super()
-    const { padding = 0 } = options
+    checkOptions('Conv1d', options)
+    const padding = options.padding ?? 0
     this.paddingMode = checkPaddingMode('Conv1d', options.paddingMode)
+    const bias = checkBoolean('Conv1d', 'bias', options.bias, true)
     this.groups = checkChannels('Conv1d', inChannels, outChannels, options.groups)
     this.stride = checkInteger('Conv1d', 'stride', options.stride ?? 1, 1)
     checkPadding('Conv1d', padding, this.stride)
@@ -111,7 +114,7 @@ export class Conv1d extends Module {
     this.dilation = checkInteger('Conv1d', 'dilation', options.dilation ?? 1, 1)
     const kernel = checkInteger('Conv1d', 'kernelSize', kernelSize, 1)
     this.weight = initialWeight([outChannels, inChannels / this.groups, kernel])
-    this.bias = initialBias(this.weight, outChannels, options.bias)
+    this.bias = initialBias(this.weight, outChannels, bias)
   }
 
   forward(x: Tensor): Tensor {
@@ -138,16 +141,18 @@ export class Conv2d extends Module {
     options: Conv2dLayerOptions = {},
   ) {
     super()
-    const { padding = 0 } = options
+    checkOptions('Conv2d', options)
+    const padding = options.padding ?? 0
     this.paddingMode = checkPaddingMode('Conv2d', options.paddingMode)
     const kernel = checkPair('Conv2d', 'kernelSize', kernelSize, 1)
+    const bias = checkBoolean('Conv2d', 'bias', options.bias, true)
     this.groups = checkChannels('Conv2d', inChannels, outChannels, options.groups)
     this.stride = checkPair('Conv2d', 'stride', options.stride ?? 1, 1)
     checkPadding('Conv2d', padding, ...this.stride)
     this.padding = typeof padding === 'string' ? padding : checkPair('Conv2d', 'padding', padding, 0)
     this.dilation = checkPair('Conv2d', 'dilation', options.dilation ?? 1, 1)
     this.weight = initialWeight([outChannels, inChannels / this.groups, ...kernel])
-    this.bias = initialBias(this.weight, outChannels, options.bias)
+    this.bias = initialBias(this.weight, outChannels, bias)
   }
 
   forward(x: Tensor): Tensor {
@@ -185,14 +190,16 @@ export class ConvTranspose2d extends Module {
   ) {
     super()
     const name = 'ConvTranspose2d'
+    checkOptions(name, options)
     const kernel = checkPair(name, 'kernelSize', kernelSize, 1)
+    const bias = checkBoolean(name, 'bias', options.bias, true)
     this.groups = checkChannels(name, inChannels, outChannels, options.groups)
     this.stride = checkPair(name, 'stride', options.stride ?? 1, 1)
     this.padding = checkPair(name, 'padding', options.padding ?? 0, 0)
     this.outputPadding = checkPair(name, 'outputPadding', options.outputPadding ?? 0, 0)
     this.dilation = checkPair(name, 'dilation', options.dilation ?? 1, 1)
     this.weight = initialWeight([inChannels, outChannels / this.groups, ...kernel])
-    this.bias = initialBias(this.weight, outChannels, options.bias)
+    this.bias = initialBias(this.weight, outChannels, bias)
   }
 
   forward(x: Tensor): Tensor {

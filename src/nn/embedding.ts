@@ -1,4 +1,4 @@
-import { checkInteger } from '../ops/check.js'
+import { checkInteger, checkOptions } from '../ops/check.js'
 import { empty } from '../ops/create.js'
 import { checkPaddingIdx, embedding } from '../ops/indexing.js'
 import { narrow } from '../ops/view.js'
@@ -22,6 +22,7 @@ export class Embedding extends Module {
     options: EmbeddingLayerOptions = {},
   ) {
     super()
+    checkOptions('Embedding', options)
     checkInteger('Embedding', 'numEmbeddings', numEmbeddings, 0)
     checkInteger('Embedding', 'embeddingDim', embeddingDim, 0)
     this.paddingIdx = checkPaddingIdx('Embedding', options.paddingIdx, numEmbeddings)

@@ -1,4 +1,4 @@
-import { checkInteger } from '../ops/check.js'
+import { checkBoolean, checkInteger, checkOptions } from '../ops/check.js'
 import { empty } from '../ops/create.js'
 import { linear } from '../ops/matmul.js'
 import type { Tensor } from '../tensor.js'
@@ -16,11 +16,13 @@ export class Linear extends Module {
     options: { bias?: boolean } = {},
   ) {
     super()
+    checkOptions('Linear', options)
+    const bias = checkBoolean('Linear', 'bias', options.bias, true)
     checkInteger('Linear', 'inFeatures', inFeatures, 0)
     checkInteger('Linear', 'outFeatures', outFeatures, 0)
     this.weight = parameter(kaimingUniform_(empty([outFeatures, inFeatures]), { a: Math.sqrt(5) }))
     const bound = inFeatures > 0 ? 1 / Math.sqrt(inFeatures) : 0
-    this.bias = (options.bias ?? true) ? parameter(uniform_(empty([outFeatures]), -bound, bound)) : null
+    this.bias = bias ? parameter(uniform_(empty([outFeatures]), -bound, bound)) : null
   }
 
   forward(x: Tensor): Tensor {

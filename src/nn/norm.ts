@@ -1,11 +1,12 @@
 // Normalisation layers.
 import { ArgumentError, ShapeError } from '../errors.js'
-import { checkInteger, checkNumber, checkShape } from '../ops/check.js'
+import { batchNorm, type Limits } from '../ops/batchnorm.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions, checkShape, checkTensor } from '../ops/check.js'
 import { to } from '../ops/convert.js'
 import { ones, zeros } from '../ops/create.js'
 import { add, div, sub } from '../ops/elementwise.js'
 import { add_ } from '../ops/inplace.js'
-import { batchNorm, groupNorm, type Limits, layerNorm, localResponseNorm } from '../ops/norm.js'
+import { groupNorm, layerNorm, localResponseNorm } from '../ops/norm.js'
 import { formatShape, type Tensor } from '../tensor.js'
 import { assign, Module, parameter } from './module.js'
 
@@ -36,14 +37,15 @@ export abstract class BatchNorm extends Module {
   ) {
     super()
     const { name } = new.target
+    checkOptions(name, options)
     checkInteger(name, 'numFeatures', numFeatures, 0)
     this.eps = checkNumber(name, 'eps', options.eps ?? 1e-5, 0)
     const { momentum = 0.1 } = options
     this.momentum = momentum === null ? null : checkNumber(name, 'momentum', momentum, 0, 1)
-    const affine = options.affine ?? true
+    const affine = checkBoolean(name, 'affine', options.affine, true)
     this.weight = affine ? parameter(ones([numFeatures])) : null
     this.bias = affine ? parameter(zeros([numFeatures])) : null
-    if (options.trackRunningStats ?? true) {
+    if (checkBoolean(name, 'trackRunningStats', options.trackRunningStats, true)) {
       this.registerBuffer('running_mean', zeros([numFeatures]))
       this.registerBuffer('running_var', ones([numFeatures]))
       this.registerBuffer('num_batches_tracked', zeros([], { dtype: 'int32' }))
@@ -90,6 +92,7 @@ export abstract class BatchNorm extends Module {
 /** batchNorm of x (N,C) or (N,C,L), with PyTorch's buffers running_mean, running_var and num_batches_tracked. */
 export class BatchNorm1d extends BatchNorm {
   protected checkInput(x: Tensor): void {
+    checkTensor('BatchNorm1d', 'x', x)
     if (x.ndim === 2 || x.ndim === 3) return
     throw new ShapeError(`BatchNorm1d: expected x (N,C) or (N,C,L), got ${formatShape(x.shape)}`)
   }
@@ -98,6 +101,7 @@ export class BatchNorm1d extends BatchNorm {
 /** batchNorm of x (N,C,H,W), with PyTorch's buffers running_mean, running_var and num_batches_tracked. */
 export class BatchNorm2d extends BatchNorm {
   protected checkInput(x: Tensor): void {
+    checkTensor('BatchNorm2d', 'x', x)
     if (x.ndim === 4) return
     throw new ShapeError(`BatchNorm2d: expected x (N,C,H,W), got ${formatShape(x.shape)}`)
   }
@@ -116,11 +120,13 @@ export class LayerNorm extends Module {
   ) {
     super()
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+    checkOptions('LayerNorm', options)
     this.normalizedShape = checkShape('LayerNorm', shape)
     this.eps = checkNumber('LayerNorm', 'eps', options.eps ?? 1e-5, 0)
-    const affine = options.elementwiseAffine ?? true
+    const affine = checkBoolean('LayerNorm', 'elementwiseAffine', options.elementwiseAffine, true)
+    const shifted = checkBoolean('LayerNorm', 'bias', options.bias, true)
     this.weight = affine ? parameter(ones(shape)) : null
-    this.bias = affine && (options.bias ?? true) ? parameter(zeros(shape)) : null
+    this.bias = affine && shifted ? parameter(zeros(shape)) : null
   }
 
   forward(x: Tensor): Tensor {
@@ -140,13 +146,14 @@ export class GroupNorm extends Module {
     options: { eps?: number; affine?: boolean } = {},
   ) {
     super()
+    checkOptions('GroupNorm', options)
     checkInteger('GroupNorm', 'numGroups', numGroups, 1)
     checkInteger('GroupNorm', 'numChannels', numChannels, 0)
     if (numChannels % numGroups !== 0) {
       throw new ArgumentError(`GroupNorm: expected numGroups to divide numChannels = ${numChannels}, got ${numGroups}`)
     }
     this.eps = checkNumber('GroupNorm', 'eps', options.eps ?? 1e-5, 0)
-    const affine = options.affine ?? true
+    const affine = checkBoolean('GroupNorm', 'affine', options.affine, true)
     this.weight = affine ? parameter(ones([numChannels])) : null
     this.bias = affine ? parameter(zeros([numChannels])) : null
   }

@@ -1,10 +1,11 @@
 // Activations, named and meant as in torch.nn.functional; relu, sigmoid and tanh are in elementwise.ts.
 import { Binary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
-import { checkFloat, checkNumber } from './check.js'
+import { checkFloat, checkNumber, checkOptions } from './check.js'
 import { clamp } from './clamp.js'
 import { gt, le, lt, where } from './compare.js'
 import { to } from './convert.js'
@@ -29,6 +30,14 @@ export const expm1 = unaryOp('expm1', 'y', (dy, _, y) => mul(dy, add(y, 1)))
 export const log1p = unaryOp('log1p', 'x', (dy, x) => div(dy, add(x, 1)))
 /** The error function 2/√π ∫₀ˣ exp(−t²) dt, elementwise. */
 export const erf = unaryOp('erf', 'x', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))))
+
+/** An operation made of others. */
+function composed(name: string, compute: <D extends FloatDType>(x: Tensor<D>) => Tensor<D>) {
+  return <D extends FloatDType>(x: Tensor<D>): Tensor<D> => {
+    checkFloat(name, 'x', x)
+    return local(() => compute(x))
+  }
+}
 
 // dy · slope(x): in one pass, or composed where it is recorded.
 const gradientOf =
@@ -78,18 +87,20 @@ export interface GeluOptions {
 /** x Φ(x) with Φ the normal distribution's, elementwise; Hendrycks and Gimpel 2016. */
 export function gelu<D extends FloatDType>(x: Tensor<D>, options: GeluOptions = {}): Tensor<D> {
   checkFloat('gelu', 'x', x)
+  checkOptions('gelu', options)
   return checkApproximate(options.approximate) === 'tanh' ? geluTanh(x) : geluExact(x)
 }
 
 /** @internal */
 export function checkApproximate(approximate: 'none' | 'tanh' = 'none'): 'none' | 'tanh' {
   if (approximate === 'none' || approximate === 'tanh') return approximate
-  throw new ArgumentError(`gelu: expected approximate to be 'none' or 'tanh', got ${JSON.stringify(approximate)}`)
+  throw new ArgumentError(`gelu: expected approximate to be 'none' or 'tanh', got ${shown(approximate)}`)
 }
 
 /** x where x > 0, else negativeSlope · x (0.01 by default), elementwise. */
 export function leakyRelu<D extends FloatDType>(x: Tensor<D>, options: { negativeSlope?: number } = {}): Tensor<D> {
   checkFloat('leakyRelu', 'x', x)
+  checkOptions('leakyRelu', options)
   const slope = checkNumber('leakyRelu', 'negativeSlope', options.negativeSlope ?? 0.01, -Number.MAX_VALUE)
   const y = scalarKernel('leakyRelu', Binary.leakyRelu, x, slope)
   return record('leakyRelu', y, [x], [x], (dy, [x]) => [
@@ -100,6 +111,7 @@ export function leakyRelu<D extends FloatDType>(x: Tensor<D>, options: { negativ
 /** x where x > 0, else alpha · (exp(x) − 1) (alpha 1 by default), elementwise; Clevert et al. 2016. */
 export function elu<D extends FloatDType>(x: Tensor<D>, options: { alpha?: number } = {}): Tensor<D> {
   checkFloat('elu', 'x', x)
+  checkOptions('elu', options)
   const alpha = checkNumber('elu', 'alpha', options.alpha ?? 1, -Number.MAX_VALUE)
   const y = scalarKernel('elu', Binary.elu, x, alpha)
   return record('elu', y, [x], [x, y], (dy, [x, y]) => [
@@ -108,8 +120,7 @@ export function elu<D extends FloatDType>(x: Tensor<D>, options: { alpha?: numbe
 }
 
 /** elu scaled so that activations keep mean 0 and variance 1, elementwise; Klambauer et al. 2017. */
-export const selu = <D extends FloatDType>(x: Tensor<D>): Tensor<D> =>
-  local(() => mul(elu(x, { alpha: 1.6732632423543772 }), 1.0507009873554805))
+export const selu = composed('selu', (x) => mul(elu(x, { alpha: 1.6732632423543772 }), 1.0507009873554805))
 
 export interface SoftplusOptions {
   /** Sharpness; 1 by default. */
@@ -121,6 +132,7 @@ export interface SoftplusOptions {
 /** log(1 + exp(beta · x)) / beta, elementwise, computed without overflow. */
 export function softplus<D extends FloatDType>(x: Tensor<D>, options: SoftplusOptions = {}): Tensor<D> {
   checkFloat('softplus', 'x', x)
+  checkOptions('softplus', options)
   const beta = checkNumber('softplus', 'beta', options.beta ?? 1, -Number.MAX_VALUE)
   const threshold = checkNumber('softplus', 'threshold', options.threshold ?? 20, -Number.MAX_VALUE)
   if (beta === 0) throw new ArgumentError('softplus: expected beta other than 0, got 0')
@@ -132,16 +144,17 @@ export function softplus<D extends FloatDType>(x: Tensor<D>, options: SoftplusOp
 }
 
 /** log(sigmoid(x)), elementwise, computed without overflow. */
-export const logSigmoid = <D extends FloatDType>(x: Tensor<D>): Tensor<D> => local(() => neg(softplusUnit(neg(x))))
+export const logSigmoid = composed('logSigmoid', (x) => neg(softplusUnit(neg(x))))
 
 /** x / (1 + |x|), elementwise. */
-export const softsign = <D extends FloatDType>(x: Tensor<D>): Tensor<D> => local(() => div(x, add(abs(x), 1)))
+export const softsign = composed('softsign', (x) => div(x, add(abs(x), 1)))
 
 /** x limited to [minVal, maxVal] ([−1, 1] by default), elementwise; no gradient at the limits. */
 export function hardtanh<D extends FloatDType>(
   x: Tensor<D>,
   options: { minVal?: number; maxVal?: number } = {},
 ): Tensor<D> {
+  checkOptions('hardtanh', options)
   const low = checkNumber('hardtanh', 'minVal', options.minVal ?? -1, -Number.MAX_VALUE)
   const high = checkNumber('hardtanh', 'maxVal', options.maxVal ?? 1, low)
   checkFloat('hardtanh', 'x', x)
@@ -151,4 +164,4 @@ export function hardtanh<D extends FloatDType>(
 }
 
 /** min(max(0, x), 6), elementwise; no gradient at 0 and 6. */
-export const relu6 = <D extends FloatDType>(x: Tensor<D>): Tensor<D> => hardtanh(x, { minVal: 0, maxVal: 6 })
+export const relu6 = composed('relu6', (x) => hardtanh(x, { minVal: 0, maxVal: 6 }))

@@ -3,7 +3,7 @@ import * as opcodes from '../engine/opcodes.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkInteger, checkPair } from './check.js'
+import { checkBoolean, checkInteger, checkOptions, checkPair } from './check.js'
 import { onImages, type Pooled } from './images.js'
 import { average, readPlanes } from './pool.js'
 import { channelsLast } from './view.js'
@@ -69,7 +69,9 @@ export function adaptiveMaxPool2d<D extends FloatDType>(
   options: { returnIndices?: boolean } = {},
 ): Pooled<D> {
   const op = 'adaptiveMaxPool2d'
-  return onImages(op, x, '(N,C,H,W)', (images) => largest(op, images, outputSize, options.returnIndices ?? false))
+  checkOptions(op, options)
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
+  return onImages(op, x, '(N,C,H,W)', (images) => largest(op, images, outputSize, returnIndices))
 }
 
 /** As adaptiveMaxPool2d of x (N,C,L) or (C,L), indices being positions in L. */
@@ -89,8 +91,10 @@ export function adaptiveMaxPool1d<D extends FloatDType>(
   options: { returnIndices?: boolean } = {},
 ): Pooled<D> {
   const op = 'adaptiveMaxPool1d'
+  checkOptions(op, options)
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   const size = lineSize(op, outputSize)
-  return onImages(op, x, '(N,C,L)', (images) => largest(op, images, size, options.returnIndices ?? false))
+  return onImages(op, x, '(N,C,L)', (images) => largest(op, images, size, returnIndices))
 }
 
 function largest<D extends FloatDType>(

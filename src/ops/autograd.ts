@@ -1,9 +1,10 @@
-import { sameLayout } from '../engine/layout.js'
+import { isDense, rowMajor, sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { adopt, runScope, tensorsIn } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { type GradientHook, isRecording, nodeOf, record, type TapeNode, withRecording } from '../engine/tape.js'
-import { ShapeError, StateError } from '../errors.js'
+import { ArgumentError, ShapeError, StateError } from '../errors.js'
 import {
   type AnyTensor,
   denseCopy,
@@ -13,7 +14,7 @@ import {
   sharedRuntime,
   Tensor,
 } from '../tensor.js'
-import { checkSameDType, checkTensor } from './check.js'
+import { checkBoolean, checkFloat, checkOptions, checkSameDType, checkTensor } from './check.js'
 import { ones } from './create.js'
 import { add } from './elementwise.js'
 
@@ -45,6 +46,7 @@ export function scope<R>(fn: () => R): R {
 
 /** Keeps a tensor from being released by the scope or module call that made it. */
 export function keep<T extends AnyTensor>(tensor: T): T {
+  checkTensor('keep', 'tensor', tensor)
   tensor.kept = true
   tensor.storage.watch()
   return tensor
@@ -77,6 +79,10 @@ export function grad<D extends FloatDType>(
   inputs: readonly Tensor<NoInfer<D>>[],
   options: BackwardOptions<NoInfer<D>> & { allowUnused?: boolean } = {},
 ): (Tensor<D> | null)[] {
+  checkOptions('grad', options)
+  if (!Array.isArray(inputs)) throw new ArgumentError(`grad: expected an array of inputs, got ${shown(inputs)}`)
+  for (const t of inputs) checkTensor('grad', 'every input', t)
+  const allowUnused = checkBoolean('grad', 'allowUnused', options.allowUnused, false)
   const found = new Map<TapeNode, Tensor<D>>()
   const nodes = inputs.map((t) => nodeOf(t))
   const wanted = new Set(nodes)
@@ -87,7 +93,7 @@ export function grad<D extends FloatDType>(
     const node = nodes[i]
     const result = node && found.get(node)
     if (result) return result
-    if (options.allowUnused) return null
+    if (allowUnused) return null
     throw new StateError(`grad: expected output to depend on inputs[${i}] (${t}), but no gradient reaches it`)
   })
 }
@@ -104,6 +110,8 @@ export function registerHook<D extends FloatDType>(
   t: Tensor<D>,
   hook: (gradient: Tensor<NoInfer<D>>) => Tensor<NoInfer<D>> | undefined,
 ): () => void {
+  checkTensor('registerHook', 'tensor', t)
+  if (typeof hook !== 'function') throw new ArgumentError(`registerHook: expected a function, got ${shown(hook)}`)
   const node = nodeOf(t)
   if (!node) throw new StateError(`registerHook: expected a tensor that requires a gradient, got ${t}`)
   // Of its own, so that one function registered twice is called twice.
@@ -127,11 +135,14 @@ function propagate<D extends FloatDType>(
   options: BackwardOptions<D>,
   visit: (node: TapeNode, dy: AnyTensor) => void,
 ): void {
+  checkFloat(operation, 'output', output)
+  checkOptions(operation, options)
+  const createGraph = checkBoolean(operation, 'createGraph', options.createGraph, false)
+  const retainGraph = checkBoolean(operation, 'retainGraph', options.retainGraph, createGraph)
   const root = nodeOf(output)
   if (!root) {
     throw new StateError(`${operation}: expected a tensor that depends on one with requiresGrad, got ${output}`)
   }
-  const createGraph = options.createGraph ?? false
   const seed = seedGradient(operation, output, options)
   const nodes = reachable(root)
   // Handles in this map belong to it alone: each is released as soon as its node has used it.
@@ -142,7 +153,7 @@ function propagate<D extends FloatDType>(
   } finally {
     for (const dy of gradients.values()) dy.dispose()
   }
-  if (options.retainGraph ?? createGraph) return
+  if (retainGraph) return
   for (const node of nodes) node.release()
 }
 
@@ -201,13 +212,14 @@ function seedGradient<D extends FloatDType>(
   options: BackwardOptions<D>,
 ): Tensor<D> {
   const { gradient } = options
-  if (!gradient) {
+  if (gradient === undefined || gradient === null) {
     if (output.size === 1) return ones(output.shape, { dtype: output.dtype })
     throw new ShapeError(
       `${operation}: expected a tensor of one element, or a gradient of shape ${formatShape(output.shape)}, got none; ` +
         'reduce it with sum() or mean() first',
     )
   }
+  checkTensor(operation, 'gradient', gradient)
   checkSameDType(operation, output, gradient)
   checkLike(operation, 'a gradient', output, gradient)
   return gradient
@@ -232,11 +244,12 @@ export function reachable(root: TapeNode, ends?: (node: TapeNode) => boolean): T
 
 function accumulate(leaf: AnyTensor, dy: AnyTensor, createGraph: boolean): void {
   const before = leaf.ownGrad
+  const strides = isDense(leaf.shape, leaf.strides) ? leaf.strides : rowMajor(leaf.shape)
   // A gradient with a graph of its own is replaced, never changed: that graph may have saved it.
-  if (createGraph || before?.requiresGrad) {
+  if (createGraph || before?.requiresGrad || (before && !isDense(before.shape, before.strides))) {
     leaf.grad = scope(() => {
       const total = before ? add(before as FloatTensor, dy as FloatTensor) : (dy as FloatTensor)
-      const copy = denseCopy(total, leaf.strides)
+      const copy = denseCopy(total, strides)
       return record('clone', copy, [total], [], (d) => [d])
     })
     leaf.grad?.storage.watch()
@@ -251,9 +264,9 @@ function accumulate(leaf: AnyTensor, dy: AnyTensor, createGraph: boolean): void 
     if (dense !== dy) dense.dispose()
     return
   }
-  // The leaf's own: in the leaf's memory order, and in storage that nobody else changes.
-  const own = sameLayout(dy.shape, dy.strides, leaf.strides) && !shares(dy)
-  const gradient = own ? dy.alias() : denseCopy(dy, leaf.strides)
+  // The leaf's own: in the leaf's memory order, unless that has gaps, and in storage that nobody else changes.
+  const own = sameLayout(dy.shape, dy.strides, strides) && !shares(dy)
+  const gradient = own ? dy.alias() : denseCopy(dy, strides)
   gradient.storage.watch()
   leaf.grad = gradient
 }

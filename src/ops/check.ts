@@ -1,6 +1,16 @@
 import { isFloat } from '../engine/dtype.js'
+import { maxSize } from '../engine/layout.js'
+import { shown } from '../engine/shown.js'
 import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
-import { type AnyTensor, type DType, formatShape, Tensor } from '../tensor.js'
+import {
+  type AnyTensor,
+  type DType,
+  disposedError,
+  type FloatTensor,
+  formatShape,
+  sharedRuntime,
+  Tensor,
+} from '../tensor.js'
 
 /** Throws unless t is a tensor of a float dtype. */
 export function checkFloat(operation: string, name: string, t: AnyTensor): void {
@@ -18,10 +28,53 @@ export function checkArithmetic(operation: string, name: string, t: AnyTensor, n
   else checkFloat(operation, name, t)
 }
 
-/** Throws unless t is a tensor. */
+/** Throws unless t is a tensor that was not disposed and whose engine runs. */
 export function checkTensor(operation: string, name: string, t: unknown): void {
-  if (t instanceof Tensor) return
-  throw new ArgumentError(`${operation}: expected ${name} to be a tensor, got ${t === null ? 'null' : typeof t}`)
+  if (!(t instanceof Tensor)) {
+    throw new ArgumentError(`${operation}: expected ${name} to be a tensor, got ${t === null ? 'null' : typeof t}`)
+  }
+  if (t.disposed) throw disposedError(operation, t)
+  sharedRuntime(operation, t)
+}
+
+/** The first of the tensors; throws unless it is a list of them, and not empty. */
+export function checkTensors<D extends DType>(operation: string, tensors: readonly Tensor<D>[]): Tensor<D> {
+  if (!Array.isArray(tensors)) {
+    throw new ArgumentError(`${operation}: expected an array of tensors, got ${shown(tensors)}`)
+  }
+  for (const t of tensors) checkTensor(operation, 'tensors', t)
+  if (tensors.length > 0) return tensors[0] as Tensor<D>
+  throw new ShapeError(`${operation}: expected at least one tensor, got none`)
+}
+
+/** Throws unless options are an object; those left out have become one already. */
+export function checkOptions(operation: string, options: unknown): void {
+  if (typeof options === 'object' && options && !Array.isArray(options) && !(options instanceof Tensor)) return
+  throw new ArgumentError(`${operation}: expected options in an object, got ${shown(options)}`)
+}
+
+/** true or false; `otherwise` where it is left out. */
+export function checkBoolean(
+  operation: string,
+  name: string,
+  value: boolean | null | undefined,
+  otherwise: boolean,
+): boolean {
+  if (value === undefined || value === null) return otherwise
+  if (typeof value === 'boolean') return value
+  throw new ArgumentError(`${operation}: expected ${name} to be true or false, got ${shown(value)}`)
+}
+
+/** Any number, NaN and the infinities among them. */
+export function checkValue(operation: string, name: string, value: number): number {
+  if (typeof value === 'number') return value
+  throw new ArgumentError(`${operation}: expected ${name} to be a number, got ${shown(value)}`)
+}
+
+/** A list of numbers, of whatever length. */
+export function checkList(operation: string, name: string, list: readonly number[]): readonly number[] {
+  if (Array.isArray(list)) return list
+  throw new ArgumentError(`${operation}: expected ${name} to be an array of integers, got ${shown(list)}`)
 }
 
 /** Throws unless t has this dtype. */
@@ -49,15 +102,15 @@ export function checkRank(operation: string, name: string, t: AnyTensor, rank: n
 export function checkDim(operation: string, dim: number, rank: number): number {
   if (Number.isInteger(dim) && dim >= -rank && dim < rank) return dim < 0 ? dim + rank : dim
   const range = rank === 0 ? 'no dimension (the tensor is a scalar)' : `dim from ${-rank} to ${rank - 1}`
-  throw new ShapeError(`${operation}: expected ${range}, got ${dim}`)
+  throw new ShapeError(`${operation}: expected ${range}, got ${shown(dim)}`)
 }
 
 /** The distinct dims asked for, ascending; all of them when `dims` is undefined. */
 export function checkDims(operation: string, dims: number | readonly number[] | undefined, rank: number): number[] {
   if (dims === undefined) return Array.from({ length: rank }, (_, i) => i)
-  const list = (typeof dims === 'number' ? [dims] : dims).map((d) => checkDim(operation, d, rank))
+  const list = Array.from(Array.isArray(dims) ? dims : [dims], (d) => checkDim(operation, d, rank))
   if (new Set(list).size !== list.length) {
-    throw new ShapeError(`${operation}: expected distinct dims, got ${String(dims)} for ${rank} dimensions`)
+    throw new ShapeError(`${operation}: expected distinct dims, got ${shown(dims)} for ${rank} dimensions`)
   }
   return list.sort((a, b) => a - b)
 }
@@ -65,20 +118,23 @@ export function checkDims(operation: string, dims: number | readonly number[] | 
 /** The most dimensions that kernels loop over. */
 export const maxRank = 16
 
-/** A shape: at most 16 whole numbers, none negative. */
-export function checkShape(operation: string, shape: readonly number[]): readonly number[] {
+/** A shape: at most 16 whole numbers below 2³¹, none below `least`. */
+export function checkShape(operation: string, shape: readonly number[], least = 0): readonly number[] {
   if (Array.isArray(shape) && shape.length > maxRank) {
     throw new ShapeError(`${operation}: expected at most ${maxRank} dimensions, got ${shape.length}`)
   }
-  if (Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0)) return shape
-  throw new ShapeError(`${operation}: expected a shape of non-negative integers, got ${JSON.stringify(shape)}`)
+  const fits = (n: unknown) => Number.isInteger(n) && (n as number) >= least && (n as number) <= maxSize
+  // from, because every() passes over holes.
+  if (Array.isArray(shape) && Array.from(shape).every(fits)) return shape
+  const range = least === 0 ? 'non-negative integers' : `integers of at least ${least}`
+  throw new ShapeError(`${operation}: expected a shape of ${range} below 2³¹, got ${shown(shape)}`)
 }
 
 /** A whole number in [low, high]. */
 export function checkInteger(operation: string, name: string, value: number, low: number, high = 2 ** 31 - 1): number {
   if (Number.isInteger(value) && value >= low && value <= high) return value
   const range = high === 2 ** 31 - 1 ? `of at least ${low}` : `from ${low} to ${high}`
-  throw new ArgumentError(`${operation}: expected ${name} to be an integer ${range}, got ${String(value)}`)
+  throw new ArgumentError(`${operation}: expected ${name} to be an integer ${range}, got ${shown(value)}`)
 }
 
 /** A number in [low, high]. */
@@ -91,7 +147,7 @@ export function checkNumber(
 ): number {
   if (typeof value === 'number' && value >= low && value <= high) return value
   const range = high === Number.MAX_VALUE ? `of at least ${low}` : `from ${low} to ${high}`
-  throw new ArgumentError(`${operation}: expected ${name} to be a number ${range}, got ${String(value)}`)
+  throw new ArgumentError(`${operation}: expected ${name} to be a number ${range}, got ${shown(value)}`)
 }
 
 /** A number or a pair of them, as [height, width]. */
@@ -103,9 +159,7 @@ export function checkPair(
 ): [number, number] {
   const pair = typeof value === 'number' ? [value, value] : value
   if (!Array.isArray(pair) || pair.length !== 2) {
-    throw new ArgumentError(
-      `${operation}: expected ${name} to be an integer or a pair of them, got ${JSON.stringify(value)}`,
-    )
+    throw new ArgumentError(`${operation}: expected ${name} to be an integer or a pair of them, got ${shown(value)}`)
   }
   return [checkInteger(operation, name, pair[0], low), checkInteger(operation, name, pair[1], low)]
 }
@@ -136,4 +190,14 @@ export function broadcastStrides(t: AnyTensor, shape: readonly number[]): readon
     if (t.shape[t.ndim - i] !== 1) strides[shape.length - i] = t.strides[t.ndim - i] as number
   }
   return strides
+}
+
+/** Throws unless t, beside x, has this shape and x's dtype. */
+export function checkShapeIs(op: string, name: string, x: FloatTensor, t: FloatTensor, shape: readonly number[]): void {
+  checkFloat(op, name, t)
+  checkSameDType(op, x, t)
+  if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i])) return
+  throw new ShapeError(
+    `${op}: expected ${name} of shape ${formatShape(shape)} (input ${formatShape(x.shape)}), got ${formatShape(t.shape)}`,
+  )
 }

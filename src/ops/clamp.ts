@@ -2,8 +2,8 @@ import { sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
-import { allocate, denseCopy, type FloatTensor, sharedRuntime, Tensor } from '../tensor.js'
-import { checkFloat } from './check.js'
+import { allocate, denseCopy, type FloatTensor, sharedRuntime, type Tensor } from '../tensor.js'
+import { checkFloat, checkTensor, checkValue } from './check.js'
 import { eq, where } from './compare.js'
 import { type Arithmetic, maximum, minimum, stridesFor } from './elementwise.js'
 
@@ -13,8 +13,10 @@ export function clamp<D extends Arithmetic>(
   min: number = Number.NEGATIVE_INFINITY,
   max: number = Number.POSITIVE_INFINITY,
 ): Tensor<D> {
-  if (x instanceof Tensor && x.dtype === 'int32')
-    return clampWhole(x as Tensor<'int32'>, min, max) as unknown as Tensor<D>
+  checkTensor('clamp', 'x', x)
+  checkValue('clamp', 'min', min)
+  checkValue('clamp', 'max', max)
+  if (x.dtype === 'int32') return clampWhole(x as Tensor<'int32'>, min, max) as unknown as Tensor<D>
   checkFloat('clamp', 'x', x)
   const runtime = sharedRuntime('clamp', x)
   const strides = stridesFor(x.shape, [x])

@@ -1,5 +1,6 @@
 // Losses of class indices: negative log-likelihood and margins.
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type DType, type FloatDType, formatShape, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber } from './check.js'
@@ -28,7 +29,7 @@ export function nllLoss<D extends FloatDType>(
   options: NLLLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'nllLoss'
-  const reduction = checkReduction(op, options.reduction)
+  const reduction = checkReduction(op, options)
   const ignoreIndex = checkInteger(op, 'ignoreIndex', options.ignoreIndex ?? -100, -(2 ** 31))
   checkClasses(op, 'input', input, target)
   const dim = input.ndim === 1 ? 0 : 1
@@ -60,7 +61,7 @@ export function hingeLoss<D extends FloatDType>(
   options: HingeLossOptions = {},
 ): Tensor<D> {
   const op = 'hingeLoss'
-  const reduction = checkReduction(op, options.reduction)
+  const reduction = checkReduction(op, options)
   const margin = checkNumber(op, 'margin', options.margin ?? 1, -Number.MAX_VALUE)
   checkRows(op, scores, target)
   return local(() => reduced(sum(margins(scores, target, margin), { dim: -1 }), reduction))
@@ -80,10 +81,10 @@ export function multiMarginLoss<D extends FloatDType>(
   options: MultiMarginLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'multiMarginLoss'
-  const reduction = checkReduction(op, options.reduction)
+  const reduction = checkReduction(op, options)
   const margin = checkNumber(op, 'margin', options.margin ?? 1, -Number.MAX_VALUE)
   const p = options.p ?? 1
-  if (p !== 1 && p !== 2) throw new ArgumentError(`${op}: expected p to be 1 or 2, got ${String(p)}`)
+  if (p !== 1 && p !== 2) throw new ArgumentError(`${op}: expected p to be 1 or 2, got ${shown(p)}`)
   checkRows(op, input, target)
   const classes = input.shape.at(-1) as number
   const weight = checkWeight(op, input, classes, options.weight)

@@ -1,5 +1,6 @@
-import { channelsLast as channelsLastStrides, isRowMajor, rowMajor } from '../engine/layout.js'
+import { channelsLast as channelsLastStrides, isRowMajor, maxSize, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
+import { shown } from '../engine/shown.js'
 import { isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import {
@@ -11,7 +12,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
+import { checkFloat, checkInteger, checkOptions, checkPair, checkRank, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
 import { onImages } from './images.js'
 import { sum } from './reduce.js'
@@ -72,6 +73,7 @@ export function conv2d<D extends FloatDType>(
   options: Conv2dOptions<NoInfer<D>> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
   const op = 'conv2d'
+  checkOptions(op, options)
   return onImages(op, x, '(N,C,H,W)', (images) => {
     checkFloat(op, 'weight', weight)
     checkRank(op, 'weight', weight, 4, '(O,C/groups,kH,kW)')
@@ -89,10 +91,11 @@ export function conv1d<D extends FloatDType>(
   options: Conv1dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'conv1d'
+  checkOptions(op, options)
   return onImages(op, x, '(N,C,L)', (images) => {
     checkFloat(op, 'weight', weight)
     checkRank(op, 'weight', weight, 3, '(O,C/groups,k)')
-    const { padding = 0 } = options
+    const padding = options.padding ?? 0
     const across = {
       bias: options.bias ?? null,
       stride: [1, checkInteger(op, 'stride', options.stride ?? 1, 1)] as const,
@@ -151,17 +154,28 @@ function geometry<D extends FloatDType>(
   if (oc % groups !== 0) {
     throw new ArgumentError(`${op}: expected groups to divide weight.shape[0] = ${oc}, got ${groups} ${shapes}`)
   }
-  if (bias) checkBias(op, x, bias, oc, 'weight.shape[0]')
+  if (bias !== null) checkBias(op, x, bias, oc, 'weight.shape[0]')
   const sizes = { n, ic, ih, iw, oc, kh, kw, strideH, strideW, dilH, dilW, groups }
   if (checkPadding(op, options.padding, strideH, strideW) === 'same') {
     if (kh < 1 || kw < 1) throw new ShapeError(`${op}: expected a kernel of at least 1, got ${kh}×${kw} ${shapes}`)
-    return { ...sizes, oh: ih, ow: iw, padH: (dilH * (kh - 1)) >> 1, padW: (dilW * (kw - 1)) >> 1 }
+    const [padH, padW] = [(dilH * (kh - 1)) / 2, (dilW * (kw - 1)) / 2].map(Math.floor) as [number, number]
+    return checkPadded(op, { ...sizes, oh: ih, ow: iw, padH, padW })
   }
   const [padH, padW] =
     options.padding === 'valid' ? [0, 0] : checkPair(op, 'padding', (options.padding as Pair) ?? 0, 0)
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes)
-  return { ...sizes, oh, ow, padH, padW }
+  return checkPadded(op, { ...sizes, oh, ow, padH, padW })
+}
+
+/** @internal The geometry; throws unless the padded image is small enough for the engine's copy of it. */
+export function checkPadded(op: string, g: Geometry): Geometry {
+  const [h, w] = [g.ih + 2 * g.padH, g.iw + 2 * g.padW]
+  if (g.ic * Math.max(h, g.dilH * (g.kh - 1)) * Math.max(w, g.dilW * (g.kw - 1)) > maxSize) {
+    throw new ShapeError(`${op}: expected a padded image of at most ${maxSize} elements, got ${g.ic}×${h}×${w}`)
+  }
+  // A single place of the window takes no step, and kernels' copies grow with the stride.
+  return { ...g, strideH: g.oh === 1 ? 1 : g.strideH, strideW: g.ow === 1 ? 1 : g.strideW }
 }
 
 /** Throws unless bias has one element for each output channel, and x's dtype; `from` says where their number came from. */
@@ -176,7 +190,7 @@ export function checkBias(op: string, x: FloatTensor, bias: FloatTensor, channel
 export function checkPadding<P>(op: string, padding: P, ...strides: number[]): P {
   if (typeof padding !== 'string' || padding === 'valid') return padding
   if (padding !== 'same') {
-    throw new ArgumentError(`${op}: expected padding to be numbers, 'same' or 'valid', got ${JSON.stringify(padding)}`)
+    throw new ArgumentError(`${op}: expected padding to be numbers, 'same' or 'valid', got ${shown(padding)}`)
   }
   if (strides.every((s) => s === 1)) return padding
   throw new ArgumentError(`${op}: expected stride 1 with padding 'same', got ${strides.join('×')}`)

@@ -11,9 +11,11 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
+import { checkTensor } from './check.js'
 
 /** x in another dtype (x itself if it has it already): truncating toward zero and saturating where needed. */
 export function to<E extends DType>(x: AnyTensor, dtype: E): Tensor<E> {
+  checkTensor('to', 'x', x)
   checkDType('to', dtype)
   if (x.dtype === (dtype as DType)) return x as unknown as Tensor<E>
   const source = isRowMajor(x.shape, x.strides) ? x : denseCopy(x, rowMajor(x.shape))

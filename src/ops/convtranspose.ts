@@ -1,8 +1,8 @@
 import { local } from '../engine/scope.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type FloatDType, formatShape, type Tensor } from '../tensor.js'
-import { checkFloat, checkInteger, checkPair, checkRank, checkSameDType } from './check.js'
-import { checkBias, dataGradient, type Geometry, type Pair } from './conv.js'
+import { checkFloat, checkInteger, checkOptions, checkPair, checkRank, checkSameDType } from './check.js'
+import { checkBias, checkPadded, dataGradient, type Geometry, type Pair } from './conv.js'
 import { add } from './elementwise.js'
 import { onImages } from './images.js'
 import { reshape } from './view.js'
@@ -30,10 +30,11 @@ export function convTranspose2d<D extends FloatDType>(
   weight: Tensor<NoInfer<D>>,
   options: ConvTranspose2dOptions<NoInfer<D>> = {},
 ): Tensor<D> {
+  checkOptions(op, options)
   const bias = options.bias ?? null
   return onImages(op, x, '(N,C,H,W)', (images) => {
     const g = geometry(images, weight, options, formatShape(x.shape))
-    if (bias) checkBias(op, x, bias, g.ic, 'weight.shape[1] * groups')
+    if (bias !== null) checkBias(op, x, bias, g.ic, 'weight.shape[1] * groups')
     return local(() => {
       const y = dataGradient(g, images, weight, op) as Tensor<D>
       return bias ? add(y, reshape(bias, [1, g.ic, 1, 1])) : y
@@ -76,5 +77,5 @@ function geometry<D extends FloatDType>(
     throw new ShapeError(`${op}: expected sizes and an output of at least 1×1, got an output of ${ih}×${iw} ${shapes}`)
   }
   const ic = icg * groups
-  return { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups }
+  return checkPadded(op, { n, ic, ih, iw, oc, oh, ow, kh, kw, strideH, strideW, padH, padW, dilH, dilW, groups })
 }

@@ -1,7 +1,7 @@
-import { checkDType, dtypes } from '../engine/dtype.js'
-import { sizeOf } from '../engine/layout.js'
+import { checkDType, dtypes, isFloat } from '../engine/dtype.js'
+import { maxSize, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
-import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, MemoryError, ShapeError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
@@ -12,7 +12,7 @@ import {
   type Tensor,
   type TypedArray,
 } from '../tensor.js'
-import { checkInteger, checkShape } from './check.js'
+import { checkBoolean, checkInteger, checkOptions, checkShape, checkTensor, checkValue } from './check.js'
 import { draw } from './random.js'
 
 export interface CreateOptions<D extends DType> {
@@ -42,17 +42,44 @@ export function tensor(
   options: CreateOptions<DType> & { shape?: readonly number[] } = {},
 ): AnyTensor {
   const typed = ArrayBuffer.isView(data)
-  const dtype = options.dtype === undefined ? (typed ? dtypeOf(data) : 'float32') : checkDType('tensor', options.dtype)
+  const { dtype, requiresGrad } = checkMaking('tensor', options, typed ? dtypeOf(data) : 'float32')
   const found: number[] = typed ? [data.length] : shapeOf(data)
   const shape = options.shape === undefined ? found : checkShape('tensor', options.shape)
   const size = sizeOf(shape)
   if (size !== sizeOf(found)) {
     throw new ShapeError(`tensor: expected ${size} values for shape ${formatShape(shape)}, got ${sizeOf(found)}`)
   }
-  const values = typed ? data : flat(data)
+  return fromValues(typed ? data : flat(data), shape, dtype, requiresGrad)
+}
+
+function fromValues<D extends DType>(
+  values: ArrayLike<number>,
+  shape: readonly number[],
+  dtype: D,
+  requiresGrad: boolean,
+): Tensor<D> {
   const t = allocate(dtype, [...shape])
   t.storage.runtime.write(t.storage.id, convert(values, dtype))
-  return withGrad(t, options)
+  t.requiresGrad = requiresGrad
+  return t
+}
+
+/** The dtype asked for, and whether a gradient is wanted; throws unless the two and the options make sense. */
+function checkMaking<D extends DType>(operation: string, options: CreateOptions<D>, otherwise: DType = 'float32') {
+  checkOptions(operation, options)
+  const dtype = checkDType(operation, options.dtype ?? otherwise) as D
+  const requiresGrad = checkBoolean(operation, 'requiresGrad', options.requiresGrad, false)
+  if (!requiresGrad || isFloat(dtype)) return { dtype, requiresGrad }
+  throw new DTypeError(`${operation}: expected a float dtype where requiresGrad is true, got ${dtype}`)
+}
+
+/** Room for n numbers. */
+function hostArray(operation: string, n: number): Float64Array<ArrayBuffer> {
+  try {
+    return new Float64Array(n)
+  } catch (cause) {
+    throw new MemoryError(`${operation}: expected room for the values, got none for ${n} of them`, { cause })
+  }
 }
 
 function dtypeOf(data: TypedArray): DType {
@@ -97,46 +124,62 @@ function convert(values: ArrayLike<number>, dtype: DType): TypedArray {
   return array.from(values)
 }
 
-function withGrad<D extends DType>(t: Tensor<D>, options: CreateOptions<DType>): Tensor<D> {
-  if (!options.requiresGrad) return t
-  if (t.dtype !== 'float32' && t.dtype !== 'float64') {
-    throw new DTypeError(`tensor: expected a float dtype where requiresGrad is true, got ${t.dtype}`)
-  }
-  t.requiresGrad = true
-  return t
-}
-
 /** A tensor filled with one value. */
-export function full<D extends DType = 'float32'>(
+export const full = <D extends DType = 'float32'>(
   shape: readonly number[],
   value: number,
   options: CreateOptions<D> = {},
+): Tensor<D> => filled('full', shape, checkValue('full', 'value', value), options)
+
+function filled<D extends DType>(
+  operation: string,
+  shape: readonly number[],
+  value: number,
+  options: CreateOptions<D>,
 ): Tensor<D> {
-  const dtype = (options.dtype === undefined ? 'float32' : checkDType('full', options.dtype)) as D
-  const t = allocate(dtype, [...checkShape('full', shape)])
-  const stored = dtype === 'bool' ? Number(value !== 0) : value
-  opcodes.fill(t.storage.runtime.encode(), dtype, { out: t, n: t.size, value: stored })
-  return withGrad(t, options)
+  const t = made(operation, shape, options)
+  const stored = t.dtype === 'bool' ? Number(value !== 0) : value
+  opcodes.fill(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, value: stored })
+  return t
+}
+
+function made<D extends DType>(operation: string, shape: readonly number[], options: CreateOptions<D>): Tensor<D> {
+  const { dtype, requiresGrad } = checkMaking(operation, options)
+  const t = allocate(dtype, [...checkShape(operation, shape)])
+  t.requiresGrad = requiresGrad
+  return t
 }
 
 export const zeros = <D extends DType = 'float32'>(
   shape: readonly number[],
   options: CreateOptions<D> = {},
-): Tensor<D> => full(shape, 0, options)
+): Tensor<D> => filled('zeros', shape, 0, options)
 export const ones = <D extends DType = 'float32'>(
   shape: readonly number[],
   options: CreateOptions<D> = {},
-): Tensor<D> => full(shape, 1, options)
-export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> => full(x.shape, 0, { dtype: x.dtype })
-export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> => full(x.shape, 1, { dtype: x.dtype })
+): Tensor<D> => filled('ones', shape, 1, options)
+export const zerosLike = <D extends DType>(x: Tensor<D>): Tensor<D> => filledLike('zerosLike', x, 0)
+export const onesLike = <D extends DType>(x: Tensor<D>): Tensor<D> => filledLike('onesLike', x, 1)
+
+function filledLike<D extends DType>(operation: string, x: Tensor<D>, value: number): Tensor<D> {
+  checkTensor(operation, 'x', x)
+  return filled(operation, x.shape, value, { dtype: x.dtype })
+}
 
 /** A tensor whose values are whatever its memory held. */
-export function empty<D extends DType = 'float32'>(
+export const empty = <D extends DType = 'float32'>(
   shape: readonly number[],
   options: CreateOptions<D> = {},
+): Tensor<D> => made('empty', shape, options)
+
+function madeFloat<D extends FloatDType>(
+  operation: string,
+  shape: readonly number[],
+  options: CreateOptions<D>,
 ): Tensor<D> {
-  const dtype = (options.dtype === undefined ? 'float32' : checkDType('empty', options.dtype)) as D
-  return withGrad(allocate(dtype, [...checkShape('empty', shape)]), options)
+  const { dtype } = checkMaking(operation, options)
+  if (isFloat(dtype)) return made(operation, shape, options)
+  throw new DTypeError(`${operation}: expected dtype to be float32 or float64, got ${dtype}`)
 }
 
 /** Uniform in [0, 1). */
@@ -144,7 +187,7 @@ export function rand<D extends FloatDType = 'float32'>(
   shape: readonly number[],
   options: CreateOptions<D> = {},
 ): Tensor<D> {
-  const t = empty(shape, options)
+  const t = madeFloat('rand', shape, options)
   opcodes.uniform(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, low: 0, high: 1, ...draw(t.size) })
   return t
 }
@@ -154,7 +197,7 @@ export function randn<D extends FloatDType = 'float32'>(
   shape: readonly number[],
   options: CreateOptions<D> = {},
 ): Tensor<D> {
-  const t = empty(shape, options)
+  const t = madeFloat('randn', shape, options)
   opcodes.normal(t.storage.runtime.encode(), t.dtype, { out: t, n: t.size, mean: 0, std: 1, ...draw(t.size) })
   return t
 }
@@ -163,7 +206,7 @@ export function randn<D extends FloatDType = 'float32'>(
 export function randint(low: number, high: number, shape: readonly number[]): Tensor<'int32'> {
   checkInteger('randint', 'low', low, -(2 ** 31))
   checkInteger('randint', 'high', high, low + 1)
-  const u = empty(shape, { dtype: 'float64' })
+  const u = made('randint', shape, { dtype: 'float64' })
   const out = allocate('int32', u.shape)
   const { runtime } = u.storage
   // floor, not truncation: draw from [0, high - low) and shift.
@@ -186,12 +229,19 @@ export function arange<D extends DType = 'float32'>(
   step = 1,
   options: CreateOptions<D> = {},
 ): Tensor<D> {
-  if (step === 0 || Number.isNaN(step)) throw new ArgumentError(`arange: expected a step other than 0, got ${step}`)
+  const { dtype, requiresGrad } = checkMaking('arange', options)
+  checkValue('arange', 'start', start)
+  checkValue('arange', 'end', end)
+  if (checkValue('arange', 'step', step) === 0) throw new ArgumentError('arange: expected a step other than 0, got 0')
   const n = Math.max(0, Math.ceil((end - start) / step))
-  return tensor(Float64Array.from({ length: n }, (_, i) => start + i * step) as TypedArray, {
-    dtype: 'float32' as D,
-    ...options,
-  })
+  if (!(n <= maxSize)) {
+    throw new ArgumentError(
+      `arange: expected at most ${maxSize} values, got ${n} from start ${start}, end ${end} and step ${step}`,
+    )
+  }
+  const values = hostArray('arange', n)
+  for (let i = 0; i < n; i++) values[i] = start + i * step
+  return fromValues(values, [n], dtype, requiresGrad)
 }
 
 /** `steps` values from start to end, both included, evenly spaced. */
@@ -201,17 +251,22 @@ export function linspace<D extends FloatDType = 'float32'>(
   steps: number,
   options: CreateOptions<D> = {},
 ): Tensor<D> {
+  const { dtype, requiresGrad } = checkMaking('linspace', options)
+  checkValue('linspace', 'start', start)
+  checkValue('linspace', 'end', end)
   checkInteger('linspace', 'steps', steps, 0)
   const gap = steps > 1 ? (end - start) / (steps - 1) : 0
   const value = (i: number) => (i < steps / 2 ? start + i * gap : end - (steps - 1 - i) * gap)
-  const values = Float64Array.from({ length: steps }, (_, i) => (steps === 1 ? start : value(i)))
-  return tensor(values as TypedArray, { dtype: 'float32' as D, ...options })
+  const values = hostArray('linspace', steps)
+  for (let i = 0; i < steps; i++) values[i] = steps === 1 ? start : value(i)
+  return fromValues(values, [steps], dtype, requiresGrad)
 }
 
 /** The identity matrix, or its first m columns. */
 export function eye<D extends DType = 'float32'>(n: number, m = n, options: CreateOptions<D> = {}): Tensor<D> {
+  const { dtype, requiresGrad } = checkMaking('eye', options)
   const shape = checkShape('eye', [n, m])
-  const values = new Float64Array(sizeOf(shape))
+  const values = hostArray('eye', sizeOf(shape))
   for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1
-  return tensor(values as TypedArray, { dtype: 'float32' as D, ...options, shape })
+  return fromValues(values, shape, dtype, requiresGrad)
 }

@@ -1,6 +1,6 @@
 // Indexing along a dimension, running sums and selection. Indices are int32; those outside their range are the engine's to
 // meet: they read NaN (0 from integers) and add nothing.
-import { rowMajor, sizeOf } from '../engine/layout.js'
+import { maxSize, rowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local, runScope } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
@@ -17,9 +17,12 @@ import {
 } from '../tensor.js'
 import {
   checkArithmetic,
+  checkBoolean,
   checkDim,
   checkDTypeIs,
+  checkFloat,
   checkInteger,
+  checkOptions,
   checkRank,
   checkSameDType,
   checkTensor,
@@ -108,7 +111,8 @@ export function embedding<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'embedding'
   checkDTypeIs(op, 'index', index, 'int32')
-  checkTensor(op, 'weight', weight)
+  checkFloat(op, 'weight', weight)
+  checkOptions(op, options)
   checkRank(op, 'weight', weight, 2, '(V,E)')
   const skip = checkPaddingIdx(op, options.paddingIdx, weight.shape[0] as number)
   return local(() => {
@@ -118,8 +122,12 @@ export function embedding<D extends FloatDType>(
 }
 
 /** @internal paddingIdx counted from the front. */
-export function checkPaddingIdx(operation: string, paddingIdx: number | undefined, rows: number): number | undefined {
-  if (paddingIdx === undefined) return undefined
+export function checkPaddingIdx(
+  operation: string,
+  paddingIdx: number | null | undefined,
+  rows: number,
+): number | undefined {
+  if (paddingIdx === undefined || paddingIdx === null) return undefined
   const at = checkInteger(operation, 'paddingIdx', paddingIdx, -rows, rows - 1)
   return at < 0 ? at + rows : at
 }
@@ -217,13 +225,17 @@ export const gatherPresent = (x: AnyTensor, dim: number, index: Tensor<'int32'>)
 export function oneHot(index: Tensor<'int32'>, numClasses: number): Tensor<'int32'> {
   checkDTypeIs('oneHot', 'index', index, 'int32')
   const classes = checkInteger('oneHot', 'numClasses', numClasses, 1)
+  if (index.size * classes > maxSize) {
+    throw new ShapeError(`oneHot: expected at most ${maxSize} elements, got ${index.size} rows of ${classes}`)
+  }
   return local(() => to(eq(unsqueeze(index, -1), arange(0, classes, 1, { dtype: 'int32' })), 'int32'))
 }
 
 /** Sums of x from the start of dim to each of its places. */
-export function cumsum<D extends Arithmetic>(x: Tensor<D>, options: { dim: number }): Tensor<D> {
+export function cumsum<D extends Arithmetic>(x: Tensor<D>, options: { dim: number } = {} as never): Tensor<D> {
   checkArithmetic('cumsum', 'x', x)
-  const d = checkDim('cumsum', options?.dim, x.ndim)
+  checkOptions('cumsum', options)
+  const d = checkDim('cumsum', options.dim, x.ndim)
   return local(() => cumsumKernel(contiguous(x), d, false))
 }
 
@@ -253,11 +265,14 @@ export interface TopK<D extends DType> {
 /** The k largest entries of x along dim and where they are, sorted; the first of equals first, NaN above all. */
 export function topk<D extends Arithmetic>(x: Tensor<D>, k: number, options: TopKOptions = {}): TopK<D> {
   checkArithmetic('topk', 'x', x)
+  checkOptions('topk', options)
+  const largest = checkBoolean('topk', 'largest', options.largest, true)
+  checkBoolean('topk', 'sorted', options.sorted, true)
   const d = checkDim('topk', options.dim ?? -1, x.ndim)
   checkInteger('topk', 'k', k, 0, x.shape[d] as number)
   return runScope(
     () => {
-      const indices = transpose(topIndices(contiguous(transpose(x, d, -1)), k, options.largest ?? true), d, -1)
+      const indices = transpose(topIndices(contiguous(transpose(x, d, -1)), k, largest), d, -1)
       return { values: gather(x, d, indices), indices }
     },
     ({ values, indices }) => new Set<unknown>([values, indices]),

@@ -1,7 +1,9 @@
 // What the losses share: reductions, and the shapes of class targets and their weights.
+
+import { shown } from '../engine/shown.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type AnyTensor, type FloatDType, formatShape, type Tensor } from '../tensor.js'
-import { checkDTypeIs, checkFloat, checkSameDType } from './check.js'
+import { broadcastShapes, checkDTypeIs, checkFloat, checkOptions, checkSameDType } from './check.js'
 import { mean, sum } from './reduce.js'
 
 export type Reduction = 'mean' | 'sum' | 'none'
@@ -9,11 +11,12 @@ export type Reduction = 'mean' | 'sum' | 'none'
 /** In the order of the commands' numbers. */
 export const reductions: readonly Reduction[] = ['none', 'mean', 'sum']
 
-export function checkReduction(operation: string, reduction: Reduction = 'mean'): Reduction {
+/** Throws unless options are an object whose reduction is one of the three, which it gives. */
+export function checkReduction(operation: string, options: { reduction?: Reduction | null }): Reduction {
+  checkOptions(operation, options)
+  const reduction = options.reduction ?? 'mean'
   if (reductions.includes(reduction)) return reduction
-  throw new ArgumentError(
-    `${operation}: expected reduction to be 'mean', 'sum' or 'none', got ${JSON.stringify(reduction)}`,
-  )
+  throw new ArgumentError(`${operation}: expected reduction to be 'mean', 'sum' or 'none', got ${shown(reduction)}`)
 }
 
 /** The losses of all elements, reduced. */
@@ -41,11 +44,19 @@ export function checkWeight<D extends FloatDType>(
   classes: number,
   weight: Tensor<D> | null | undefined,
 ): Tensor<D> | null {
-  if (!weight) return null
+  if (weight === undefined || weight === null) return null
   checkFloat(operation, 'weight', weight)
   checkSameDType(operation, scores, weight)
   if (weight.ndim === 1 && weight.shape[0] === classes) return weight
   throw new ShapeError(`${operation}: expected weight of ${classes} elements, got ${formatShape(weight.shape)}`)
+}
+
+/** Throws unless input and target are floats of one dtype whose shapes broadcast together. */
+export function checkBroadcastPair(operation: string, input: AnyTensor, target: AnyTensor): void {
+  checkFloat(operation, 'input', input)
+  checkFloat(operation, 'target', target)
+  checkSameDType(operation, input, target)
+  broadcastShapes(operation, input.shape, target.shape)
 }
 
 /** Throws unless input and target are floats of one dtype and shape. */

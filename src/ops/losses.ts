@@ -11,6 +11,7 @@ import { to } from './convert.js'
 import { tensor } from './create.js'
 import { add, div, mul, neg, square, sub } from './elementwise.js'
 import {
+  checkBroadcastPair,
   checkClasses,
   checkPairOfTensors,
   checkReduction,
@@ -46,7 +47,7 @@ export function crossEntropy<D extends FloatDType>(
   options: CrossEntropyOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'crossEntropy'
-  const reduction = checkReduction(op, options.reduction)
+  const reduction = checkReduction(op, options)
   const ignoreIndex = checkInteger(op, 'ignoreIndex', options.ignoreIndex ?? -100, -(2 ** 31))
   const labelSmoothing = checkNumber(op, 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1)
   checkTensor(op, 'target', target)
@@ -151,6 +152,7 @@ export function mseLoss<D extends FloatDType>(
   target: Tensor<NoInfer<D>>,
   options: { reduction?: Reduction } = {},
 ): Tensor<D> {
-  const reduction = checkReduction('mseLoss', options.reduction)
+  const reduction = checkReduction('mseLoss', options)
+  checkBroadcastPair('mseLoss', input, target)
   return local(() => reduced(square(sub(input, target)), reduction))
 }

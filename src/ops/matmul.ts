@@ -13,7 +13,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { broadcastShapes, checkFloat, checkSameDType } from './check.js'
+import { broadcastShapes, checkFloat, checkOptions, checkSameDType } from './check.js'
 import { reluMask } from './elementwise.js'
 import { sum } from './reduce.js'
 import { expand, reshape, transpose, unsqueeze } from './view.js'
@@ -117,9 +117,10 @@ export function linear<D extends FloatDType>(
   weight: Tensor<NoInfer<D>>,
   options: LinearOptions<NoInfer<D>> & { /** @internal ReLU in the same pass. */ relu?: boolean } = {},
 ): Tensor<D> {
-  const bias = options.bias ?? null
   checkFloat('linear', 'x', x)
   checkFloat('linear', 'weight', weight)
+  checkOptions('linear', options)
+  const bias = options.bias ?? null
   checkSameDType('linear', x, weight)
   if (weight.ndim !== 2) throw new ShapeError(`linear: expected weight (out,in), got ${formatShape(weight.shape)}`)
   const [outFeatures, inFeatures] = weight.shape as [number, number]
@@ -129,7 +130,7 @@ export function linear<D extends FloatDType>(
         `(input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
     )
   }
-  if (bias) {
+  if (bias !== null) {
     checkFloat('linear', 'bias', bias)
     checkSameDType('linear', x, bias)
     if (bias.ndim !== 1 || bias.shape[0] !== outFeatures) {

@@ -1,184 +1,23 @@
-import { isRowMajor, sizeOf } from '../engine/layout.js'
-import * as opcodes from '../engine/opcodes.js'
+import { sizeOf } from '../engine/layout.js'
 import { local } from '../engine/scope.js'
-import { isRecording, record } from '../engine/tape.js'
-import { ArgumentError, ShapeError } from '../errors.js'
-import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkInteger, checkNumber, checkSameDType } from './check.js'
+import { ShapeError } from '../errors.js'
+import { type FloatDType, formatShape, type Tensor } from '../tensor.js'
+import {
+  checkDim,
+  checkFloat,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkShape,
+  checkShapeIs,
+  checkValue,
+} from './check.js'
 import { clamp } from './clamp.js'
-import { ge, le, where } from './compare.js'
-import { abs, add, div, mul, pow, rsqrt, sqrt, square, sub } from './elementwise.js'
+import { abs, add, div, mul, pow, sqrt, square } from './elementwise.js'
 import { average } from './pool.js'
-import { max, mean, sum } from './reduce.js'
-import { centredAndScale, normalisedRows } from './rownorm.js'
-import { channelsLast, contiguous, permute, reshape } from './view.js'
-
-/** @internal The least and the largest value that an activation lets through. */
-export type Limits = readonly [number, number]
-const unlimited: Limits = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-
-type Pair<D extends FloatDType> = [Tensor<D>, Tensor<D>]
-
-export interface BatchNormOptions<D extends FloatDType> {
-  /** (C) */
-  weight?: Tensor<D> | null
-  /** (C) */
-  bias?: Tensor<D> | null
-  /** Normalise by the batch's statistics and update the running ones; default false. */
-  training?: boolean
-  /** Share of the batch in the running statistics; default 0.1. */
-  momentum?: number
-  /** Added to the variance; default 1e-5. */
-  eps?: number
-}
-
-/**
- * (x − mean) / √(variance + eps) · weight + bias per channel of x (N,C,…); Ioffe and Szegedy 2015. In training the statistics
- * are the batch's and the running ones are updated in place, with the unbiased variance. Throws ShapeError for one value per
- * channel in training.
- */
-export function batchNorm<D extends FloatDType>(
-  x: Tensor<D>,
-  runningMean: Tensor<NoInfer<D>> | null,
-  runningVar: Tensor<NoInfer<D>> | null,
-  options: BatchNormOptions<NoInfer<D>> & {
-    /** @internal Limits of the result, in the same pass. */ limits?: Limits
-  } = {},
-): Tensor<D> {
-  const op = 'batchNorm'
-  checkFloat(op, 'x', x)
-  if (x.ndim < 2) throw new ShapeError(`${op}: expected x (N,C,…), got ${formatShape(x.shape)}`)
-  const [n, c] = x.shape as [number, number]
-  const { weight = null, bias = null, training = false } = options
-  for (const [name, t] of Object.entries({ runningMean, runningVar, weight, bias })) {
-    if (t) checkVector(op, name, x, t, [c])
-  }
-  const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
-  const momentum = checkNumber(op, 'momentum', options.momentum ?? 0.1, 0, 1)
-  const count = sizeOf(x.shape) / Math.max(1, c)
-  if (training && c > 0 && count <= 1) {
-    throw new ShapeError(`${op}: expected more than 1 value per channel in training, got ${formatShape(x.shape)}`)
-  }
-  if (training ? !runningMean !== !runningVar : !runningMean || !runningVar) {
-    throw new ArgumentError(
-      `${op}: expected runningMean and runningVar${training ? ' together, or neither' : ' when not training'}, got ` +
-        `${runningMean ? 'runningMean' : runningVar ? 'runningVar' : 'neither'}`,
-    )
-  }
-  for (const t of [runningMean, runningVar]) {
-    if (training && t && !isRowMajor(t.shape, t.strides)) {
-      throw new ArgumentError(`${op}: expected running statistics without gaps in memory, got strides ${t.strides}`)
-    }
-  }
-  return local(() => {
-    const image = channelsLast(x.ndim === 4 ? x : reshape(x, [n, c, 1, sizeOf(x.shape.slice(2))]))
-    const statistics =
-      training || !runningMean || !runningVar
-        ? batchStatistics(image, runningMean && runningVar ? [runningMean, runningVar] : [], eps, momentum)
-        : [contiguous(runningMean.detach()), rsqrt(add(contiguous(runningVar.detach()), eps))]
-    const [mean, rstd] = statistics as [Tensor<D>, Tensor<D>]
-    const [scale, shift] = [weight && contiguous(weight), bias && contiguous(bias)]
-    const limits = options.limits ?? unlimited
-    return reshape(normalised(image, mean, rstd, scale, shift, training ? eps : null, limits), x.shape)
-  })
-}
-
-function checkVector(op: string, name: string, x: FloatTensor, t: FloatTensor, shape: readonly number[]): void {
-  checkFloat(op, name, t)
-  checkSameDType(op, x, t)
-  if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i])) return
-  throw new ShapeError(
-    `${op}: expected ${name} of shape ${formatShape(shape)} (input ${formatShape(x.shape)}), got ${formatShape(t.shape)}`,
-  )
-}
-
-const rowsOf = (x: FloatTensor): { rows: number; c: number } => {
-  const [n, c, h, w] = x.shape as [number, number, number, number]
-  return { rows: n * h * w, c }
-}
-
-// Mean and 1/√(variance + eps) of the batch; updates the running statistics.
-function batchStatistics<D extends FloatDType>(
-  x: Tensor<D>,
-  running: readonly Tensor<D>[],
-  eps: number,
-  momentum: number,
-): [Tensor<D>, Tensor<D>] {
-  const runtime = sharedRuntime('batchNorm', x, ...running)
-  const { rows, c } = rowsOf(x)
-  const [mean, rstd] = [allocate(x.dtype, [c], [1], runtime), allocate(x.dtype, [c], [1], runtime)]
-  opcodes.batchNormStats(runtime.encode(), x.dtype, { mean, rstd, x, running, rows, c, eps, momentum })
-  for (const t of running) t.storage.version++
-  return [mean, rstd]
-}
-
-// eps is null where the statistics are not x's own.
-function normalised<D extends FloatDType>(
-  x: Tensor<D>,
-  mean: Tensor<D>,
-  rstd: Tensor<D>,
-  weight: Tensor<D> | null,
-  bias: Tensor<D> | null,
-  eps: number | null,
-  limits: Limits,
-): Tensor<D> {
-  const runtime = sharedRuntime('batchNorm', x, mean, rstd, weight, bias)
-  const sizes = { ...rowsOf(x), low: limits[0], high: limits[1] }
-  const y = allocate(x.dtype, x.shape, x.strides, runtime)
-  opcodes.batchNorm(runtime.encode(), x.dtype, { y, x, mean, rstd, weight, bias, ...sizes })
-  // The bias tells where the limits were met.
-  const shift = limits === unlimited ? null : bias
-  const saved = [x, mean, rstd, ...(weight ? [weight] : []), ...(shift ? [shift] : [])]
-  return record('batchNorm', y, [x, weight, bias], saved, (dy, saved, needs) => {
-    const [image, mean, rstd] = saved as [Tensor<D>, Tensor<D>, Tensor<D>]
-    const affine = { weight: weight ? (saved[3] as Tensor<D>) : null, bias: shift ? (saved.at(-1) as Tensor<D>) : null }
-    if (isRecording()) return composedGradient(dy as Tensor<D>, image, [mean, rstd], affine, eps, limits)
-    const made = (needed: boolean | undefined, shape: readonly number[], strides: readonly number[]) =>
-      needed ? allocate(image.dtype, shape, strides, runtime) : null
-    const dx = made(needs[0], image.shape, image.strides)
-    const dweight = made(needs[1], [sizes.c], [1])
-    const dbias = made(needs[2], [sizes.c], [1])
-    opcodes.batchNormBackward(runtime.encode(), image.dtype, {
-      ...{ dx, dweight, dbias, dy: channelsLast(dy as FloatTensor), x: image, mean, rstd },
-      ...{ ...affine, ...sizes, training: Number(eps !== null) },
-    })
-    return [dx, dweight, dbias]
-  })
-}
-
-// The same on the tape: the gradients to x, weight and bias.
-function composedGradient<D extends FloatDType>(
-  dy: Tensor<D>,
-  x: Tensor<D>,
-  statistics: Pair<D>,
-  affine: { weight: Tensor<D> | null; bias: Tensor<D> | null },
-  eps: number | null,
-  limits: Limits,
-): Tensor<D>[] {
-  const dim = [0, 2, 3]
-  const perChannel = (t: Tensor<D>) => reshape(t, [1, t.size, 1, 1])
-  const [average, rstd] = statistics.map(perChannel) as Pair<D>
-  const [centred, scale] = eps === null ? ([sub(x, average), rstd] as Pair<D>) : centredAndScale(x, dim, eps)
-  const z = mul(centred, scale)
-  const scaled = (t: Tensor<D>) => (affine.weight ? mul(t, perChannel(affine.weight)) : t)
-  const through =
-    limits === unlimited ? dy : withinLimits(dy, scaled(z), affine.bias && perChannel(affine.bias), limits)
-  const dz = scaled(through)
-  const over = { dim, keepdim: true }
-  const across = eps === null ? dz : sub(sub(dz, mean(dz, over)), mul(z, mean(mul(dz, z), over)))
-  return [mul(across, scale), sum(mul(through, z), { dim }), sum(through, { dim })]
-}
-
-// dy, but 0 where z + bias met a limit
-function withinLimits<D extends FloatDType>(
-  dy: Tensor<D>,
-  z: Tensor<D>,
-  bias: Tensor<D> | null,
-  [low, high]: Limits,
-): Tensor<D> {
-  const y = bias ? add(z, bias) : z
-  return where(le(y, low), 0, high === Number.POSITIVE_INFINITY ? dy : where(ge(y, high), 0, dy))
-}
+import { max, sum } from './reduce.js'
+import { normalisedRows } from './rownorm.js'
+import { contiguous, permute, reshape } from './view.js'
 
 export interface AffineOptions<D extends FloatDType> {
   weight?: Tensor<D> | null
@@ -195,7 +34,8 @@ export function layerNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'layerNorm'
   checkFloat(op, 'x', x)
-  const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+  checkOptions(op, options)
+  const shape = checkShape(op, typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape)
   const first = x.ndim - shape.length
   if (shape.length === 0 || first < 0 || shape.some((n, i) => n !== x.shape[first + i])) {
     throw new ShapeError(
@@ -203,7 +43,8 @@ export function layerNorm<D extends FloatDType>(
     )
   }
   const { weight = null, bias = null } = options
-  for (const [name, t] of Object.entries({ weight, bias })) if (t) checkVector(op, name, x, t, shape)
+  for (const [name, t] of Object.entries({ weight, bias }))
+    if (t !== null && t !== undefined) checkShapeIs(op, name, x, t, shape)
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const columns = sizeOf(shape)
   return local(() => {
@@ -221,6 +62,7 @@ export function groupNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'groupNorm'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkInteger(op, 'numGroups', numGroups, 1)
   if (x.ndim < 2) throw new ShapeError(`${op}: expected x (N,C,…), got ${formatShape(x.shape)}`)
   const [n, c] = x.shape as [number, number]
@@ -230,7 +72,8 @@ export function groupNorm<D extends FloatDType>(
     )
   }
   const { weight = null, bias = null } = options
-  for (const [name, t] of Object.entries({ weight, bias })) if (t) checkVector(op, name, x, t, [c])
+  for (const [name, t] of Object.entries({ weight, bias }))
+    if (t !== null && t !== undefined) checkShapeIs(op, name, x, t, [c])
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-5, 0)
   const perChannel = [c, ...x.shape.slice(2).map(() => 1)]
   return local(() => {
@@ -252,9 +95,12 @@ export function localResponseNorm<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'localResponseNorm'
   checkFloat(op, 'x', x)
+  checkOptions(op, options)
   checkInteger(op, 'size', size, 1)
   if (x.ndim < 3) throw new ShapeError(`${op}: expected x (N,C,…) of 3 or more dimensions, got ${formatShape(x.shape)}`)
-  const { alpha = 1e-4, beta = 0.75, k = 1 } = options
+  const alpha = checkValue(op, 'alpha', options.alpha ?? 1e-4)
+  const beta = checkValue(op, 'beta', options.beta ?? 0.75)
+  const k = checkValue(op, 'k', options.k ?? 1)
   const [n, c] = x.shape as [number, number]
   const pixels = sizeOf(x.shape.slice(2))
   return local(() => {
@@ -276,7 +122,9 @@ export function normalize<D extends FloatDType>(
 ): Tensor<D> {
   const op = 'normalize'
   checkFloat(op, 'x', x)
-  const { p = 2, dim = 1 } = options
+  checkOptions(op, options)
+  const p = options.p ?? 2
+  const dim = checkDim(op, options.dim ?? 1, x.ndim)
   const eps = checkNumber(op, 'eps', options.eps ?? 1e-12, 0)
   if (p !== Number.POSITIVE_INFINITY) checkNumber(op, 'p', p, Number.MIN_VALUE)
   const over = { dim, keepdim: true }

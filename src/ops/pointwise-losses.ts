@@ -1,15 +1,16 @@
 // Losses of each element, named and meant as in torch.nn.functional.
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { record } from '../engine/tape.js'
 import { ArgumentError } from '../errors.js'
 import type { FloatDType, FloatTensor, Tensor } from '../tensor.js'
 import { logSigmoid } from './activations.js'
 import { noGrad } from './autograd.js'
-import { checkFloat, checkNumber, checkSameDType } from './check.js'
+import { broadcastShapes, checkBoolean, checkFloat, checkNumber, checkOptions, checkSameDType } from './check.js'
 import { clamp } from './clamp.js'
 import { eq, lt, where } from './compare.js'
 import { abs, add, div, exp, log, mul, neg, square, sub } from './elementwise.js'
-import { checkPairOfTensors, checkReduction, type Reduction, reduced } from './loss-checks.js'
+import { checkBroadcastPair, checkPairOfTensors, checkReduction, type Reduction, reduced } from './loss-checks.js'
 import { sum } from './reduce.js'
 
 export interface LossOptions {
@@ -23,9 +24,8 @@ export function l1Loss<D extends FloatDType>(
   target: Tensor<NoInfer<D>>,
   options: LossOptions = {},
 ): Tensor<D> {
-  const reduction = checkReduction('l1Loss', options.reduction)
-  checkFloat('l1Loss', 'input', input)
-  checkFloat('l1Loss', 'target', target)
+  const reduction = checkReduction('l1Loss', options)
+  checkBroadcastPair('l1Loss', input, target)
   return local(() => reduced(abs(sub(input, target)), reduction))
 }
 
@@ -40,10 +40,9 @@ export function smoothL1Loss<D extends FloatDType>(
   target: Tensor<NoInfer<D>>,
   options: SmoothL1LossOptions = {},
 ): Tensor<D> {
-  const reduction = checkReduction('smoothL1Loss', options.reduction)
+  const reduction = checkReduction('smoothL1Loss', options)
   const beta = checkNumber('smoothL1Loss', 'beta', options.beta ?? 1, 0)
-  checkFloat('smoothL1Loss', 'input', input)
-  checkFloat('smoothL1Loss', 'target', target)
+  checkBroadcastPair('smoothL1Loss', input, target)
   if (beta === 0) return l1Loss(input, target, { reduction })
   return local(() => reduced(huber(sub(input, target), beta), reduction))
 }
@@ -70,7 +69,7 @@ export function bceLoss<D extends FloatDType>(
   target: Tensor<NoInfer<D>>,
   options: BCELossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
-  const reduction = checkReduction('bceLoss', options.reduction)
+  const reduction = checkReduction('bceLoss', options)
   checkPairOfTensors('bceLoss', input, target)
   return local(() => reduced(weighted('bceLoss', bce(input, target), options.weight), reduction))
 }
@@ -94,9 +93,10 @@ function weighted<D extends FloatDType>(
   losses: Tensor<D>,
   weight: Tensor<D> | null | undefined,
 ): Tensor<D> {
-  if (!weight) return losses
+  if (weight === undefined || weight === null) return losses
   checkFloat(operation, 'weight', weight)
   checkSameDType(operation, losses, weight)
+  broadcastShapes(operation, losses.shape, weight.shape)
   return mul(losses, weight)
 }
 
@@ -112,12 +112,13 @@ export function bceWithLogitsLoss<D extends FloatDType>(
   options: BCEWithLogitsLossOptions<NoInfer<D>> = {},
 ): Tensor<D> {
   const op = 'bceWithLogitsLoss'
-  const reduction = checkReduction(op, options.reduction)
+  const reduction = checkReduction(op, options)
   checkPairOfTensors(op, input, target)
   const { posWeight, weight } = options
-  if (posWeight) {
+  if (posWeight !== undefined && posWeight !== null) {
     checkFloat(op, 'posWeight', posWeight)
     checkSameDType(op, input, posWeight)
+    broadcastShapes(op, input.shape, posWeight.shape)
   }
   return local(() => {
     const negative = mul(sub(1, target), input)
@@ -141,22 +142,23 @@ export function klDivLoss<D extends FloatDType>(
   options: KLDivLossOptions = {},
 ): Tensor<D> {
   const op = 'klDivLoss'
+  checkOptions(op, options)
   const batch = options.reduction === 'batchmean'
-  const reduction = checkKLReduction(op, options.reduction)
-  checkFloat(op, 'input', input)
-  checkFloat(op, 'target', target)
+  const reduction = checkKLReduction(op, options.reduction ?? 'mean')
+  const logTarget = checkBoolean(op, 'logTarget', options.logTarget, false)
+  checkBroadcastPair(op, input, target)
   if (batch && input.ndim === 0) throw new ArgumentError(`${op}: expected a batch for 'batchmean', got a scalar`)
   return local(() => {
-    const logarithm = options.logTarget ? target : log(where(eq(target, 0), 1, target))
-    const losses = mul(options.logTarget ? exp(target) : target, sub(logarithm, input))
+    const logarithm = logTarget ? target : log(where(eq(target, 0), 1, target))
+    const losses = mul(logTarget ? exp(target) : target, sub(logarithm, input))
     return batch ? div(sum(losses), input.shape[0] as number) : reduced(losses, reduction)
   })
 }
 
-function checkKLReduction(operation: string, reduction: Reduction | 'batchmean' = 'mean'): Reduction {
+function checkKLReduction(operation: string, reduction: Reduction | 'batchmean'): Reduction {
   if (reduction === 'batchmean') return 'sum'
   if (reduction === 'mean' || reduction === 'sum' || reduction === 'none') return reduction
   throw new ArgumentError(
-    `${operation}: expected reduction to be 'mean', 'sum', 'none' or 'batchmean', got ${JSON.stringify(reduction)}`,
+    `${operation}: expected reduction to be 'mean', 'sum', 'none' or 'batchmean', got ${shown(reduction)}`,
   )
 }

@@ -12,7 +12,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkInteger, checkPair } from './check.js'
+import { checkBoolean, checkInteger, checkOptions, checkPair } from './check.js'
 import { eq, where } from './compare.js'
 import { outputSize, type Pair } from './conv.js'
 import { to } from './convert.js'
@@ -88,9 +88,11 @@ export function maxPool2d<D extends FloatDType>(
   options: MaxPool2dOptions & { returnIndices?: boolean; relu?: boolean } = {},
 ): Pooled<D> {
   const op = 'maxPool2d'
+  checkOptions(op, options)
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   return onImages(op, x, '(N,C,H,W)', (images) => {
     const g = maxGeometry(op, images, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
-    return largest(op, images, g, options.relu ?? false, options.returnIndices ?? false)
+    return largest(op, images, g, options.relu ?? false, returnIndices)
   })
 }
 
@@ -111,12 +113,14 @@ export function maxPool1d<D extends FloatDType>(
   options: MaxPool1dOptions & { returnIndices?: boolean } = {},
 ): Pooled<D> {
   const op = 'maxPool1d'
+  checkOptions(op, options)
+  const returnIndices = checkBoolean(op, 'returnIndices', options.returnIndices, false)
   return onImages(op, x, '(N,C,L)', (images) => {
     const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
     const dilation = [1, checkInteger(op, 'dilation', options.dilation ?? 1, 1)] as const
     const across = { ...acrossLine(op, kernelSize, options), dilation }
     const g = maxGeometry(op, images, kernel, across, formatShape(x.shape))
-    return largest(op, images, g, false, options.returnIndices ?? false)
+    return largest(op, images, g, false, returnIndices)
   })
 }
 
@@ -156,7 +160,7 @@ function geometry(
   }
   const [n, c, ih, iw] = x.shape as [number, number, number, number]
   const shapes = `(input ${input}, kernel ${kh}×${kw})`
-  const ceil = options.ceilMode ?? false
+  const ceil = checkBoolean(op, 'ceilMode', options.ceilMode, false)
   const oh = outputSize(op, ih, padH, dilH, kh, strideH, shapes, ceil)
   const ow = outputSize(op, iw, padW, dilW, kw, strideW, shapes, ceil)
   return { n, c, ih, iw, oh, ow, kh, kw, strideH, strideW, padH, padW }
@@ -240,10 +244,11 @@ export function avgPool2d<D extends FloatDType>(
   options: AvgPool2dOptions = {},
 ): Tensor<D> {
   const op = 'avgPool2d'
+  checkOptions(op, options)
+  const includePad = Number(checkBoolean(op, 'countIncludePad', options.countIncludePad, true))
   return onImages(op, x, '(N,C,H,W)', (images) => {
     const g = geometry(op, images, checkPair(op, 'kernelSize', kernelSize, 1), options, formatShape(x.shape))
     const divisor = checkInteger(op, 'divisorOverride', options.divisorOverride ?? 1, 1)
-    const includePad = Number(options.countIncludePad ?? true)
     return average(op, images, { ...g, includePad, divisor: options.divisorOverride ? divisor : 0, adaptive: 0 })
   })
 }
@@ -255,10 +260,11 @@ export function avgPool1d<D extends FloatDType>(
   options: AvgPool1dOptions = {},
 ): Tensor<D> {
   const op = 'avgPool1d'
+  checkOptions(op, options)
+  const includePad = Number(checkBoolean(op, 'countIncludePad', options.countIncludePad, true))
   return onImages(op, x, '(N,C,L)', (images) => {
     const kernel: [number, number] = [1, checkInteger(op, 'kernelSize', kernelSize, 1)]
     const g = geometry(op, images, kernel, acrossLine(op, kernelSize, options), formatShape(x.shape))
-    const includePad = Number(options.countIncludePad ?? true)
     return average(op, images, { ...g, includePad, divisor: 0, adaptive: 0 })
   })
 }

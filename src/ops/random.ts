@@ -1,8 +1,9 @@
 import { isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { record } from '../engine/tape.js'
-import { ShapeError } from '../errors.js'
+import { ArgumentError, ShapeError } from '../errors.js'
 import {
   type AnyTensor,
   allocate,
@@ -12,7 +13,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkFloat, checkInteger, checkNumber } from './check.js'
+import { checkBoolean, checkFloat, checkInteger, checkNumber, checkOptions } from './check.js'
 import { lt } from './compare.js'
 import { to } from './convert.js'
 import { ones } from './create.js'
@@ -37,7 +38,13 @@ export const randomState = (): RandomState => ({ ...state })
 
 /** Puts the generator where it was. */
 export function setRandomState(saved: RandomState): void {
-  Object.assign(state, saved)
+  const { seed, counter } = saved ?? {}
+  if (typeof seed !== 'bigint' || typeof counter !== 'bigint') {
+    throw new ArgumentError(
+      `setRandomState: expected what randomState() gave, got seed ${shown(seed)} and counter ${shown(counter)}`,
+    )
+  }
+  Object.assign(state, { seed, counter })
 }
 
 /** @internal The words of a command that draws n numbers, four from each block. */
@@ -104,8 +111,10 @@ export function dropout<D extends FloatDType>(
   options: { p?: number; training?: boolean } = {},
 ): Tensor<D> {
   checkFloat('dropout', 'x', x)
+  checkOptions('dropout', options)
+  const training = checkBoolean('dropout', 'training', options.training, true)
   const p = checkNumber('dropout', 'p', options.p ?? 0.5, 0, 1)
-  if (!(options.training ?? true) || p === 0) return x
+  if (!training || p === 0) return x
   const words = draw(x.size)
   const strides = isDense(x.shape, x.strides) ? x.strides : rowMajor(x.shape)
   // The mask is not kept: the same numbers are drawn again for the gradient.
@@ -126,9 +135,11 @@ export function dropout2d<D extends FloatDType>(
   options: { p?: number; training?: boolean } = {},
 ): Tensor<D> {
   checkFloat('dropout2d', 'x', x)
+  checkOptions('dropout2d', options)
+  const training = checkBoolean('dropout2d', 'training', options.training, true)
   const p = checkNumber('dropout2d', 'p', options.p ?? 0.5, 0, 1)
   if (x.ndim < 2) throw new ShapeError(`dropout2d: expected x (N,C,…), got ${formatShape(x.shape)}`)
-  if (!(options.training ?? true) || p === 0) return x
+  if (!training || p === 0) return x
   const channels = x.shape.map((n, i) => (i < 2 ? n : 1))
   return local(() => mul(x, dropout(ones(channels, { dtype: x.dtype }), { p })))
 }

@@ -2,10 +2,11 @@
 import { coalesce, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type AnyTensor, allocate, type DType, formatShape, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkDim, checkDims, checkInteger, checkTensor } from './check.js'
+import { checkDim, checkDims, checkInteger, checkList, checkOptions, checkTensor, checkValue } from './check.js'
 import { tensor } from './create.js'
 import { indexSelect } from './indexing.js'
 import { contiguous, expand, narrow, reshape } from './view.js'
@@ -15,7 +16,8 @@ export function split<D extends DType>(x: Tensor<D>, sizes: number | readonly nu
   checkTensor('split', 'x', x)
   const d = checkDim('split', dim, x.ndim)
   const n = x.shape[d] as number
-  const lengths = typeof sizes === 'number' ? evenly(n, checkInteger('split', 'sizes', sizes, 1)) : sizes
+  const lengths =
+    typeof sizes === 'number' ? evenly(n, checkInteger('split', 'sizes', sizes, 1)) : checkList('split', 'sizes', sizes)
   for (const length of lengths) checkInteger('split', 'sizes', length, 0)
   const total = lengths.reduce((a, b) => a + b, 0)
   if (total !== n) {
@@ -53,10 +55,12 @@ export interface PadOptions {
 /** x with pads[0] entries before and pads[1] after its last dimension, the next pair around the one before, and so on. */
 export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], options: PadOptions = {}): Tensor<D> {
   checkTensor('pad', 'x', x)
-  const { mode = 'constant', value = 0 } = options
+  checkOptions('pad', options)
+  const mode = options.mode ?? 'constant'
+  const value = checkValue('pad', 'value', options.value ?? 0)
   if (mode !== 'constant' && !Object.hasOwn(sources, mode)) {
     throw new ArgumentError(
-      `pad: expected mode to be 'constant', 'reflect', 'replicate' or 'circular', got ${JSON.stringify(mode)}`,
+      `pad: expected mode to be 'constant', 'reflect', 'replicate' or 'circular', got ${shown(mode)}`,
     )
   }
   const pairs = checkPads(x, pads, mode)
@@ -77,7 +81,7 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], opti
 function checkPads(x: AnyTensor, pads: readonly number[], mode: string): [number, number][] {
   if (!Array.isArray(pads) || pads.length % 2 !== 0 || pads.length > 2 * x.ndim) {
     throw new ArgumentError(
-      `pad: expected pads in pairs, at most ${x.ndim} of them (input ${formatShape(x.shape)}), got ${JSON.stringify(pads)}`,
+      `pad: expected pads in pairs, at most ${x.ndim} of them (input ${formatShape(x.shape)}), got ${shown(pads)}`,
     )
   }
   return x.shape.map((n, d) => {
@@ -149,22 +153,27 @@ export function flip<D extends DType>(x: Tensor<D>, dims: number | readonly numb
 /** x laid side by side repeats[d] times along each dimension; of fewer repeats than dimensions the first are 1. */
 export function tile<D extends DType>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
   checkTensor('tile', 'x', x)
-  return repeated('tile', x, [...x.shape.slice(repeats.length).map(() => 1), ...repeats])
+  checkRepeats('tile', repeats)
+  return repeated(x, [...x.shape.slice(repeats.length).map(() => 1), ...repeats])
 }
 
 /** x laid side by side repeats[d] times along each dimension; more repeats than dimensions add some in front. */
 export function repeat<D extends DType>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
   checkTensor('repeat', 'x', x)
+  checkRepeats('repeat', repeats)
   if (repeats.length < x.ndim) {
     throw new ShapeError(
-      `repeat: expected at least ${x.ndim} repeats (input ${formatShape(x.shape)}), got ${JSON.stringify(repeats)}`,
+      `repeat: expected at least ${x.ndim} repeats (input ${formatShape(x.shape)}), got ${shown(repeats)}`,
     )
   }
-  return repeated('repeat', x, repeats)
+  return repeated(x, repeats)
 }
 
-function repeated<D extends DType>(operation: string, x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
-  for (const n of repeats) checkInteger(operation, 'repeats', n, 0)
+function checkRepeats(operation: string, repeats: readonly number[]): void {
+  for (const n of checkList(operation, 'repeats', repeats)) checkInteger(operation, 'repeats', n, 0)
+}
+
+function repeated<D extends DType>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
   const shape = [...repeats.slice(x.ndim).map(() => 1), ...x.shape]
   return local(() => {
     // A dimension in front of each that repeats.

@@ -14,7 +14,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkDim, checkDims, checkFloat, checkTensor } from './check.js'
+import { checkBoolean, checkDim, checkDims, checkFloat, checkOptions, checkTensor, checkValue } from './check.js'
 import { eq, gt, where } from './compare.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
@@ -83,6 +83,8 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
   const needsElement = name === 'max' || name === 'min'
   return <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> => {
     checkFloat(name, 'x', x)
+    checkOptions(name, options)
+    const keepdim = checkBoolean(name, 'keepdim', options.keepdim, false)
     const dims = checkDims(name, options.dim, x.ndim)
     const count = sizeOf(dims.map((d) => x.shape[d] as number))
     if (needsElement && count === 0 && x.size === 0 && dims.some((d) => x.shape[d] === 0)) {
@@ -90,7 +92,7 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
     }
     const y = reduceKernel(name, Reduce[name], x, dims)
     const dropped = y.shape.filter((_, i) => !dims.includes(i))
-    const out = options.keepdim ? y : y.restride(dropped, rowMajor(dropped))
+    const out = keepdim ? y : y.restride(dropped, rowMajor(dropped))
     const [from, kept] = [x.shape, y.shape]
     record(name, out, [x], savesValues ? [x, y] : [], (dy, [x, y]) => [
       expand(gradient(reshape(dy, kept), x as FloatTensor, y as FloatTensor, count), from),
@@ -178,10 +180,12 @@ export function all(x: AnyTensor, options?: ReduceOptions): Tensor<'bool'> {
 function argReduce(name: 'argmax' | 'argmin') {
   return (x: AnyTensor, options: { dim?: number; keepdim?: boolean } = {}): Tensor<'int32'> => {
     checkTensor(name, 'x', x)
+    checkOptions(name, options)
+    const keepdim = checkBoolean(name, 'keepdim', options.keepdim, false)
     const flat = options.dim === undefined
     const dim = flat ? 0 : checkDim(name, options.dim as number, x.ndim)
     // Integers are exact in double precision.
-    return local(() => along(isWhole(x) ? to(x, 'float64') : (x as FloatTensor), flat, dim, options.keepdim ?? false))
+    return local(() => along(isWhole(x) ? to(x, 'float64') : (x as FloatTensor), flat, dim, keepdim))
   }
 
   function along(x: FloatTensor, flat: boolean, dim: number, keepdim: boolean): Tensor<'int32'> {
@@ -230,11 +234,16 @@ export interface VarianceOptions extends ReduceOptions {
 }
 
 /** Σ (x - mean)² / (count - correction) over dims. */
-export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> {
-  checkFloat('variance', 'x', x)
-  const dims = checkDims('variance', options.dim, x.ndim)
+export const variance = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
+  varianceOf('variance', x, options)
+
+function varianceOf<D extends FloatDType>(operation: string, x: Tensor<D>, options: VarianceOptions): Tensor<D> {
+  checkFloat(operation, 'x', x)
+  checkOptions(operation, options)
+  const keepdim = checkBoolean(operation, 'keepdim', options.keepdim, false)
+  const dims = checkDims(operation, options.dim, x.ndim)
   const count = sizeOf(dims.map((d) => x.shape[d] as number))
-  const divisor = Math.max(0, count - (options.correction ?? 1))
+  const divisor = Math.max(0, count - checkValue(operation, 'correction', options.correction ?? 1))
   const keep = { dim: dims, keepdim: true }
   return local(() => {
     const y = withRecording(false, () => div(sum(square(sub(x, mean(x, keep))), keep), divisor))
@@ -242,7 +251,7 @@ export function variance<D extends FloatDType>(x: Tensor<D>, options: VarianceOp
     record('variance', y, [x], [x], (dy, [x]) => [
       mul(dy as FloatTensor, mul(sub(x as FloatTensor, mean(x as FloatTensor, keep)), 2 / divisor)),
     ])
-    return options.keepdim ? y : without(y, dims)
+    return keepdim ? y : without(y, dims)
   })
 }
 
@@ -256,15 +265,22 @@ function root<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
 
 /** Square root of the variance over dims; no gradient where it is 0. */
 export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions = {}): Tensor<D> =>
-  local(() => root(variance(x, options)))
+  local(() => root(varianceOf('std', x, options)))
 
 /** Euclidean norm over dims; no gradient where it is 0. */
-export const norm = <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> =>
-  local(() => root(sum(square(x), options)))
+export function norm<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  checkFloat('norm', 'x', x)
+  checkOptions('norm', options)
+  const keepdim = checkBoolean('norm', 'keepdim', options.keepdim, false)
+  const dim = checkDims('norm', options.dim, x.ndim)
+  return local(() => root(sum(square(x), { dim, keepdim })))
+}
 
 /** log Σ exp x over dims, computed without overflow. */
 export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkFloat('logsumexp', 'x', x)
+  checkOptions('logsumexp', options)
+  const keepdim = checkBoolean('logsumexp', 'keepdim', options.keepdim, false)
   const dims = checkDims('logsumexp', options.dim, x.ndim)
   return local(() => {
     const keep = { dim: dims, keepdim: true }
@@ -273,7 +289,7 @@ export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOpt
     const shift = top && where(eq(abs(top), Number.POSITIVE_INFINITY), 0, top)
     const total = log(sum(exp(shift ? sub(x, shift) : x), keep))
     const y = shift ? add(total, shift) : total
-    return options.keepdim ? y : without(y, dims)
+    return keepdim ? y : without(y, dims)
   })
 }
 

@@ -3,17 +3,18 @@ import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { isRecording, record } from '../engine/tape.js'
 import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkDim, checkFloat } from './check.js'
+import { checkDim, checkFloat, checkOptions } from './check.js'
 import { exp, mul, sub } from './elementwise.js'
 import { sum } from './reduce.js'
 import { contiguous, transpose } from './view.js'
 
 function softmaxOp(name: 'softmax' | 'logSoftmax') {
   const log = Number(name === 'logSoftmax')
-  return <D extends FloatDType>(x: Tensor<D>, options: { dim: number }): Tensor<D> => {
+  return <D extends FloatDType>(x: Tensor<D>, options: { dim: number } = {} as never): Tensor<D> => {
     checkFloat(name, 'x', x)
+    checkOptions(name, options)
     if (x.ndim === 0) return local(() => rows(name, x, log))
-    const dim = checkDim(name, options?.dim as number, x.ndim)
+    const dim = checkDim(name, options.dim, x.ndim)
     return local(() => {
       if (dim === x.ndim - 1) return rows(name, x, log)
       return transpose(rows(name, transpose(x, dim, -1), log), dim, -1)

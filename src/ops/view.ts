@@ -3,12 +3,14 @@ import {
   coalesce,
   isDense,
   isRowMajor,
+  maxSize,
   rowMajor,
   sameLayout,
   sizeOf,
 } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
+import { shown } from '../engine/shown.js'
 import { record } from '../engine/tape.js'
 import { ShapeError } from '../errors.js'
 import {
@@ -21,7 +23,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkDim, checkInteger, checkSameDType, checkShape, checkTensor, maxRank } from './check.js'
+import { checkDim, checkInteger, checkSameDType, checkShape, checkTensor, checkTensors, maxRank } from './check.js'
 import { sumTo } from './reduce.js'
 
 /** x itself if it is row-major, else a copy that is. */
@@ -71,13 +73,14 @@ export function view<D extends DType>(x: Tensor<D>, shape: readonly number[]): T
 }
 
 function inferShape(operation: string, x: AnyTensor, shape: readonly number[]): readonly number[] {
+  checkShape(operation, shape, -1)
   const unknown = shape.indexOf(-1)
   const known = sizeOf(shape.filter((_, i) => i !== unknown))
   const full = unknown < 0 ? shape : shape.map((n, i) => (i === unknown ? x.size / known : n))
-  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size && full.length <= maxRank
+  const fits = full.every((n) => Number.isInteger(n) && n >= 0) && sizeOf(full) === x.size
   if (fits) return full
   throw new ShapeError(
-    `${operation}: expected a shape of ${x.size} elements in at most ${maxRank} dimensions (input ${formatShape(x.shape)}), got ${JSON.stringify(shape)}`,
+    `${operation}: expected a shape of ${x.size} elements in at most ${maxRank} dimensions (input ${formatShape(x.shape)}), got ${shown(shape)}`,
   )
 }
 
@@ -106,9 +109,9 @@ export function flatten<D extends DType>(x: Tensor<D>, startDim = 0, endDim = -1
 /** x with its dimensions in the order given, as a view. */
 export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]): Tensor<D> {
   checkTensor('permute', 'x', x)
-  const order = dims.map((d) => checkDim('permute', d, x.ndim))
+  const order = Array.isArray(dims) ? Array.from(dims, (d) => checkDim('permute', d, x.ndim)) : []
   if (order.length !== x.ndim || new Set(order).size !== x.ndim) {
-    throw new ShapeError(`permute: expected each of the ${x.ndim} dimensions once, got ${JSON.stringify(dims)}`)
+    throw new ShapeError(`permute: expected each of the ${x.ndim} dimensions once, got ${shown(dims)}`)
   }
   const out = x.restride(
     order.map((d) => x.shape[d] as number),
@@ -148,15 +151,17 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D>
 /** x repeated along dimensions of size 1 up to this shape, as a view; -1 keeps a dimension. */
 export function expand<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkTensor('expand', 'x', x)
+  checkShape('expand', shape, -1)
   const extra = shape.length - x.ndim
   const full = shape.map((n, i) => (n === -1 && i >= extra ? (x.shape[i - extra] as number) : n))
   const fits = extra >= 0 && x.shape.every((n, i) => n === full[i + extra] || n === 1)
   if (!fits) {
-    throw new ShapeError(
-      `expand: expected a shape that ${formatShape(x.shape)} broadcasts to, got ${formatShape(shape)}`,
-    )
+    throw new ShapeError(`expand: expected a shape that ${formatShape(x.shape)} broadcasts to, got ${shown(shape)}`)
   }
   checkShape('expand', full)
+  if (sizeOf(full) > maxSize) {
+    throw new ShapeError(`expand: expected a shape of at most ${maxSize} elements, got ${formatShape(full)}`)
+  }
   const from = x.shape
   if (extra === 0 && full.every((n, i) => n === from[i])) return x
   const strides = full.map((n, i) => (i < extra || from[i - extra] !== n ? 0 : (x.strides[i - extra] as number)))
@@ -206,18 +211,18 @@ function copyInto(out: AnyTensor, x: AnyTensor, dim: number, start: number, step
 export function narrow<D extends DType>(x: Tensor<D>, dim: number, start: number, length: number): Tensor<D> {
   checkTensor('narrow', 'x', x)
   const n = x.shape[checkDim('narrow', dim, x.ndim)] as number
-  const from = start < 0 ? start + n : start
+  const from = Number.isInteger(start) && start < 0 ? start + n : start
   if (!(Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= 0 && from + length <= n)) {
-    throw new ShapeError(`narrow: expected start and length within ${n} elements, got ${start} and ${length}`)
+    throw new ShapeError(
+      `narrow: expected start and length within ${n} elements, got ${shown(start)} and ${shown(length)}`,
+    )
   }
   return slice(x, dim, from, from + length)
 }
 
 /** The tensors one after the other along an existing dim. */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
-  const first = tensors[0]
-  if (!first) throw new ShapeError('concat: expected at least one tensor, got none')
-  for (const t of tensors) checkTensor('concat', 'tensors', t)
+  const first = checkTensors('concat', tensors)
   const d = checkDim('concat', dim, first.ndim)
   for (const t of tensors) {
     checkSameDType('concat', first, t)
@@ -244,8 +249,10 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], dim = 0):
 
 /** The tensors, all of one shape, along a new dim. */
 export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): Tensor<D> {
-  for (const t of tensors) checkTensor('stack', 'tensors', t)
-  const shape = tensors[0]?.shape ?? []
+  const first = checkTensors('stack', tensors)
+  const { shape } = first
+  const at = checkDim('stack', dim, first.ndim + 1)
+  for (const t of tensors) checkSameDType('stack', first, t)
   const odd = tensors.find((t) => t.ndim !== shape.length || t.shape.some((n, i) => n !== shape[i]))
   if (odd) {
     throw new ShapeError(
@@ -254,8 +261,8 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], dim = 0): 
   }
   return local(() =>
     concat(
-      tensors.map((t) => unsqueeze(t, dim)),
-      dim,
+      tensors.map((t) => unsqueeze(t, at)),
+      at,
     ),
   )
 }

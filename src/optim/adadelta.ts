@@ -1,6 +1,6 @@
 import * as opcodes from '../engine/opcodes.js'
 import { checkNumber } from '../ops/check.js'
-import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties, withDefaults } from './optimizer.js'
 
 export interface AdadeltaOptions extends GroupOptions {
   /** Decay of both averages. */
@@ -13,7 +13,7 @@ const defaults = { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 } as const
 /** v, u: moving averages of g² and Δ²; Δ = √(u + eps) / √(v + eps)·g, p ← p − lr·Δ; Zeiler 2012. */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: Parameters<AdadeltaOptions>, options: AdadeltaOptions = {}) {
-    super('Adadelta', params, { ...defaults, ...options })
+    super('Adadelta', params, withDefaults('Adadelta', defaults, options))
   }
 
   protected override check(options: AdadeltaOptions): void {

@@ -1,6 +1,6 @@
 import * as opcodes from '../engine/opcodes.js'
 import { checkNumber } from '../ops/check.js'
-import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties, withDefaults } from './optimizer.js'
 
 export interface AdagradOptions extends GroupOptions {
   /** The rate of step t is lr / (1 + (t − 1)·lrDecay). */
@@ -15,7 +15,7 @@ const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue
 /** s ← s + g², p ← p − lr·g / (√s + eps); Duchi et al. 2011. */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: Parameters<AdagradOptions>, options: AdagradOptions = {}) {
-    super('Adagrad', params, { ...defaults, ...options })
+    super('Adagrad', params, withDefaults('Adagrad', defaults, options))
   }
 
   protected override check(options: AdagradOptions): void {

@@ -1,6 +1,6 @@
 import * as opcodes from '../engine/opcodes.js'
-import { checkNumber } from '../ops/check.js'
-import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
+import { checkBoolean, checkNumber } from '../ops/check.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties, withDefaults } from './optimizer.js'
 
 export interface AdamOptions extends GroupOptions {
   /** Decay of the first and of the second moment. */
@@ -16,13 +16,14 @@ const justBelowOne = 1 - Number.EPSILON / 2
 /** m, v: moving averages of g and g²; p ← p − lr·m̂ / (√v̂ + eps); Kingma and Ba 2015. weightDecay adds weightDecay·p to g. */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super('Adam', params, { ...defaults, ...options })
+    super('Adam', params, withDefaults('Adam', defaults, options))
   }
 
   protected readonly decoupled: boolean = false
 
   protected override check(options: AdamOptions): void {
     super.check(options)
+    checkBoolean('Adam', 'amsgrad', options.amsgrad, false)
     checkNumber('Adam', 'betas[0]', options.betas?.[0] as number, 0, justBelowOne)
     checkNumber('Adam', 'betas[1]', options.betas?.[1] as number, 0, justBelowOne)
     checkNumber('Adam', 'eps', options.eps as number, 0)
@@ -55,6 +56,6 @@ export class AdamW extends Adam {
   protected override readonly decoupled: boolean = true
 
   constructor(params: Parameters<AdamOptions>, options: AdamOptions = {}) {
-    super(params, { weightDecay: 1e-2, ...options })
+    super(params, withDefaults('AdamW', { weightDecay: 1e-2 }, options))
   }
 }

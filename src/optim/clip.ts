@@ -1,8 +1,9 @@
 import { isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { DTypeError } from '../errors.js'
-import { checkNumber, checkTensor } from '../ops/check.js'
+import { checkNumber, checkOptions, checkTensor } from '../ops/check.js'
 import { type AnyTensor, allocate, denseCopy, type FloatTensor, sharedRuntime, Tensor } from '../tensor.js'
+import { checkIterable } from './optimizer.js'
 
 export interface ClipGradNormOptions {
   /** The p of the norm; Infinity for the largest magnitude. */
@@ -18,6 +19,7 @@ export function clipGradNorm(
   maxNorm: number,
   options: ClipGradNormOptions = {},
 ): Tensor {
+  checkOptions('clipGradNorm', options)
   checkNumber('clipGradNorm', 'maxNorm', maxNorm, 0, Number.POSITIVE_INFINITY)
   const normType = checkNumber(
     'clipGradNorm',
@@ -50,6 +52,7 @@ export function clipGradValue(params: Iterable<AnyTensor> | AnyTensor, value: nu
 // The gradients that there are, each dense.
 function gradientsOf(operation: string, params: Iterable<AnyTensor> | AnyTensor): FloatTensor[] {
   const gradients: FloatTensor[] = []
+  if (!(params instanceof Tensor)) checkIterable(operation, params)
   for (const p of params instanceof Tensor ? [params] : params) {
     checkTensor(operation, 'every parameter', p)
     const gradient = p.ownGrad as FloatTensor | null

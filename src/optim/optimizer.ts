@@ -1,8 +1,9 @@
 import { isRowMajor } from '../engine/layout.js'
 import type { Runtime } from '../engine/runtime.js'
+import { shown } from '../engine/shown.js'
 import { ArgumentError, FormatError, ShapeError } from '../errors.js'
 import { keep } from '../ops/autograd.js'
-import { checkNumber } from '../ops/check.js'
+import { checkBoolean, checkFloat, checkNumber, checkOptions, checkTensor } from '../ops/check.js'
 import { full } from '../ops/create.js'
 import { clone } from '../ops/view.js'
 import {
@@ -80,6 +81,7 @@ export abstract class Optimizer<O extends GroupOptions> {
     checkNumber(this.name, 'lr', options.lr as number, 0)
     checkNumber(this.name, 'weightDecay', options.weightDecay ?? 0, 0)
     checkNumber(this.name, 'l1', options.l1 ?? 0, 0)
+    checkBoolean(this.name, 'maximize', options.maximize, false)
   }
 
   /** Names of the state tensors that a parameter needs, in the order of the command's operands; null where it needs none. */
@@ -196,13 +198,10 @@ export abstract class Optimizer<O extends GroupOptions> {
     return slot
   }
 
-  // An assignment may have given it anything.
+  // Either may have been disposed since.
   private checkGradient(p: FloatTensor): void {
-    const { ownGrad: gradient } = p
-    if (!gradient || (gradient.dtype === p.dtype && gradient.shape.join() === p.shape.join())) return
-    throw new ShapeError(
-      `${this.name}: expected a gradient of ${p.dtype} ${formatShape(p.shape)}, got ${gradient.dtype} ${formatShape(gradient.shape)}`,
-    )
+    checkTensor(this.name, 'every parameter', p)
+    if (p.ownGrad) checkTensor(this.name, 'every gradient', p.ownGrad)
   }
 }
 
@@ -221,18 +220,28 @@ export const penalties = (options: GroupOptions) => ({
   maximize: Number(options.maximize ?? false),
 })
 
+/** The options over the defaults. */
+export function withDefaults<O extends object>(name: string, defaults: NoInfer<O>, options: O): O {
+  checkOptions(name, options)
+  return { ...defaults, ...options }
+}
+
 function groupsOf<O extends GroupOptions>(name: string, params: Parameters<O>, defaults: O): Group<O>[] {
+  checkIterable(name, params)
   const list = [...(params as Iterable<FloatTensor | ParameterGroup<Partial<O>>>)]
   if (list.length === 0) throw new ArgumentError(`${name}: expected at least one parameter, got none`)
   const given = list.some((entry) => entry instanceof Tensor)
     ? [{ params: list as Iterable<FloatTensor> } as ParameterGroup<Partial<O>>]
     : (list as ParameterGroup<Partial<O>>[])
   const seen = new Set<FloatTensor>()
+  for (const group of given) {
+    checkOptions(name, group)
+    checkIterable(name, group.params)
+  }
   return given.map(({ params, ...options }) => {
     const group = [...params]
     for (const [i, p] of group.entries()) {
-      if (!(p instanceof Tensor))
-        throw new ArgumentError(`${name}: expected tensors as parameters, got ${typeof p} at ${i}`)
+      checkFloat(name, `parameter ${i}`, p)
       if (p.node && p.node.operation !== 'leaf') {
         throw new ArgumentError(
           `${name}: expected leaf tensors as parameters, got the result of ${p.node.operation} at ${i}`,
@@ -248,6 +257,12 @@ function groupsOf<O extends GroupOptions>(name: string, params: Parameters<O>, d
     }
     return { options: { ...defaults, ...options } as O, params: group }
   })
+}
+
+/** Throws unless params are a list of some kind. */
+export function checkIterable(name: string, params: unknown): void {
+  if (typeof (params as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function') return
+  throw new ArgumentError(`${name}: expected an array of parameters, got ${shown(params)}`)
 }
 
 function checkLike(name: string, what: string, p: FloatTensor, t: AnyTensor): void {

@@ -1,6 +1,6 @@
 import * as opcodes from '../engine/opcodes.js'
-import { checkNumber } from '../ops/check.js'
-import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties } from './optimizer.js'
+import { checkBoolean, checkNumber } from '../ops/check.js'
+import { type Batch, type GroupOptions, Optimizer, type Parameters, penalties, withDefaults } from './optimizer.js'
 
 export interface RMSpropOptions extends GroupOptions {
   /** Decay of the averages. */
@@ -16,11 +16,12 @@ const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0
 /** v: moving average of g²; p ← p − lr·g / (√v + eps); Tieleman and Hinton 2012, centered as in Graves 2013. */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Parameters<RMSpropOptions>, options: RMSpropOptions = {}) {
-    super('RMSprop', params, { ...defaults, ...options })
+    super('RMSprop', params, withDefaults('RMSprop', defaults, options))
   }
 
   protected override check(options: RMSpropOptions): void {
     super.check(options)
+    checkBoolean('RMSprop', 'centered', options.centered, false)
     for (const name of ['alpha', 'eps', 'momentum'] as const) checkNumber('RMSprop', name, options[name] as number, 0)
   }
 

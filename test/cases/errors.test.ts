@@ -170,7 +170,7 @@ const wrong: [string, () => unknown, string, RegExp][] = [
     'too many dimensions',
     () => zeros(new Array(17).fill(1)),
     'ERR_QUERN_SHAPE',
-    /^full: expected at most 16 dimensions, got 17/,
+    /^zeros: expected at most 16 dimensions, got 17/,
   ],
   ['a permutation with a repeat', () => permute(ones([2, 3]), [0, 0]), 'ERR_QUERN_SHAPE', /^permute: /],
   ['an expansion of a real dimension', () => expand(ones([2, 3]), [4, 3]), 'ERR_QUERN_SHAPE', /^expand: /],
@@ -224,7 +224,7 @@ const wrong: [string, () => unknown, string, RegExp][] = [
     'a negative size',
     () => zeros([-1]),
     'ERR_QUERN_SHAPE',
-    /^full: expected a shape of non-negative integers, got \[-1\]/,
+    /^zeros: expected a shape of non-negative integers below 2³¹, got \[-1\]/,
   ],
   [
     'a gradient of integers',
@@ -314,7 +314,7 @@ test('use after dispose names the tensor and the remedy', () => {
   const t = ones([2, 3])
   t.dispose()
   t.dispose() // twice is allowed
-  expect(() => add(t, 1)).toThrow(/tensor float32 2×3: expected a live tensor, but it was disposed/)
+  expect(() => add(t, 1)).toThrow(/add: expected a live tensor, got float32 2×3 that was disposed/)
 })
 
 test('what a scope or module call made and did not return is told from what it returned', async () => {

@@ -135,8 +135,9 @@ describe('what every optimiser takes', () => {
     p.grad = transpose(reshape(tensor([1, 2, 3, 4, 5, 6]), [3, 2]), 0, 1)
     optimizer.step()
     expect([...(await p.data())]).toEqual([-1, -3, -5, -2, -4, -6])
-    p.grad = tensor([1, 2])
-    expect(() => optimizer.step()).toThrow(/^SGD: expected a gradient of float32 2×3, got float32 2$/)
+    expect(() => Object.assign(p, { grad: tensor([1, 2]) })).toThrow(
+      /^grad: expected a gradient of float32 2×3, got float32 2$/,
+    )
   })
 })
 
