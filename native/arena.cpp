@@ -106,9 +106,9 @@ void Arena::give(void* block, size_t bytes) {
   free_[c.index].push_back(block);
   if (c.size < large) return;
   idle_ += c.size;
-  // A loop reuses its own sizes; what lies idle beyond half of what it ever needed is from another time.
-  size_t keep = peak() / 2 > idle_floor ? peak() / 2 : idle_floor;
-  if (live() + idle_ > peak() + idle_floor && idle_ > keep) trim(keep);
+  // A loop reuses its own sizes, which size classes round up to at most a quarter more than it ever needed; what lies
+  // idle beyond that is from another time.
+  if (live() + idle_ > peak() + peak() / 2 + idle_floor) trim(peak() / 2 > idle_floor ? peak() / 2 : idle_floor);
 }
 
 void* Arena::carve(size_t size) {
