@@ -165,24 +165,24 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
     for (i64 k = 0; k < run; k += 16) __builtin_prefetch(a + offset[m] + k);
 }
 
-// Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
+// Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles, while what comes next
+// is fetched.
 inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
-  const i64 last = p.last, panel_floats = g.taps * g.run * NR;
+  const i64 last = p.last, tap_floats = g.run * NR, panel_floats = g.taps * tap_floats;
   const bool at_once = copy_a || (last - p.first) * panel_floats <= weight_floats;
   const i64 panels = at_once ? last - p.first : 1;
-  const i64 taps = at_once || panel_floats <= weight_floats ? g.taps : max<i64>(1, weight_floats / (g.run * NR));
+  const i64 passes = at_once ? 1 : max<i64>(1, min(g.taps, ceil_div(panel_floats, weight_floats)));
   for (; p.first < last; p.first += panels) {
     p.last = p.first + panels;
-    p.tap = 0;
-    do {
-      p.taps = min(taps, g.taps - p.tap);
+    for (i64 pass = 0; pass < passes; pass++) {
+      p.tap = g.taps * pass / passes;
+      p.taps = g.taps * (pass + 1) / passes - p.tap;
       for_tiles(pixels, [&](i64 first, int rows) {
         t.a_offset = s.a_offset + first, t.c_offset = s.c_offset + first;
-        if (p.taps == 1) fetch_rows(t.a, s.a_offset, first + rows, min(pixels, first + 2 * rows), g.run);
+        if (g.taps == 1) fetch_rows(t.a, s.a_offset, first + rows, min(pixels, first + 2 * rows), g.run);
         run_pass(g, p, t, rows, tile_copy);
       });
-      p.tap += p.taps;
-    } while (p.tap < g.taps);
+    }
   }
 }
 

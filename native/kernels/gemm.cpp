@@ -178,7 +178,8 @@ void matmul(const Args& p, Context& context) {
   if (p.batch == 0 || p.m == 0 || p.n == 0) return;
   const i64 work = i64(p.batch) * p.m * p.n * p.k;
   const bool dot = p.a_col_stride == 1 && p.b_row_stride == 1 && (p.b_col_stride != 1 || p.n == 1);
-  if (dot && (p.m <= 128 || p.n <= 4))
+  // Transposing b pays once enough rows of a, or few enough of k, meet it.
+  if (dot && (p.n <= 4 || p.m <= 8 || (p.m <= 128 && p.k >= 1024)))
     dot_batches(p, context, work);
   else
     blocked_matmul(p, context, work);
