@@ -3,6 +3,7 @@ import { checkBoolean, checkInteger, checkOptions, checkPair } from '../ops/chec
 import { checkPadding, conv1d, conv2d, type NamedPadding, type Pair } from '../ops/conv.js'
 import { convTranspose2d } from '../ops/convtranspose.js'
 import { empty } from '../ops/create.js'
+import { onImages } from '../ops/images.js'
 import { pad } from '../ops/rearrange.js'
 import type { Tensor } from '../tensor.js'
 import { fans, kaimingUniform_, uniform_ } from './init.js'
@@ -73,7 +74,8 @@ interface Padded {
 }
 
 // x with what the layer's paddingMode puts around it; the convolution itself then pads nothing.
-function padded(x: Tensor, { weight, padding, dilation, paddingMode }: Padded): Tensor {
+function padded(operation: 'conv1d' | 'conv2d', x: Tensor, layer: Padded): Tensor {
+  const { weight, padding, dilation, paddingMode } = layer
   const pads = weight.shape.slice(2).flatMap((kernel, i) => {
     const of = (value: number | readonly number[]) => (typeof value === 'number' ? value : (value[i] as number))
     if (padding === 'valid') return [0, 0]
@@ -83,7 +85,9 @@ function padded(x: Tensor, { weight, padding, dilation, paddingMode }: Padded): 
   })
   // pad begins with the last dimension.
   const pairs = pads.length === 4 ? [pads[2], pads[3], pads[0], pads[1]] : pads
-  return pad(x, pairs as number[], { mode: paddingMode as 'reflect' })
+  return onImages(operation, x, operation === 'conv1d' ? '(N,C,L)' : '(N,C,H,W)', (images) =>
+    pad(images, pairs as number[], { mode: paddingMode as 'reflect' }),
+  )
 }
 
 /** conv1d with weight (out,in/groups,k) and bias (out) that start as in PyTorch: U(±1/√(in/groups · k)). */
@@ -120,7 +124,7 @@ export class Conv1d extends Module {
   forward(x: Tensor): Tensor {
     if (this.paddingMode === 'zeros') return conv1d(x, this.weight, this)
     const { bias, stride, dilation, groups } = this
-    return conv1d(padded(x, this), this.weight, { bias, stride, dilation, groups })
+    return conv1d(padded('conv1d', x, this), this.weight, { bias, stride, dilation, groups })
   }
 }
 
@@ -168,7 +172,7 @@ export class Conv2d extends Module {
     const { bias, stride, padding, dilation, groups } = this
     const options = { bias, stride, dilation, groups, relu }
     if (this.paddingMode === 'zeros') return conv2d(x, this.weight, { ...options, padding })
-    return conv2d(padded(x, this), this.weight, options)
+    return conv2d(padded('conv2d', x, this), this.weight, options)
   }
 }
 

@@ -115,6 +115,17 @@ export function checkDims(operation: string, dims: number | readonly number[] | 
   return list.sort((a, b) => a - b)
 }
 
+/** The dims that a reduction's options ask for, ascending, and whether it keeps them. */
+export function checkReduction(
+  operation: string,
+  options: { dim?: number | readonly number[]; keepdim?: boolean },
+  rank: number,
+): { dims: number[]; keepdim: boolean } {
+  checkOptions(operation, options)
+  const keepdim = checkBoolean(operation, 'keepdim', options.keepdim, false)
+  return { dims: checkDims(operation, options.dim, rank), keepdim }
+}
+
 /** The most dimensions that kernels loop over. */
 export const maxRank = 16
 

@@ -3,22 +3,28 @@ import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { allocate, denseCopy, type FloatTensor, sharedRuntime, type Tensor } from '../tensor.js'
-import { checkFloat, checkTensor, checkValue } from './check.js'
+import { checkFloat, checkInteger, checkTensor, checkValue } from './check.js'
 import { eq, where } from './compare.js'
 import { type Arithmetic, maximum, minimum, stridesFor } from './elementwise.js'
 
 /** x limited to [min, max], elementwise; NaN stays NaN. The gradient passes where min <= x <= max. */
-export function clamp<D extends Arithmetic>(
+export function clamp<D extends Arithmetic>(x: Tensor<D>, min?: number, max?: number): Tensor<D> {
+  return limited('clamp', x, min, max)
+}
+
+/** @internal clamp, called by this name. */
+export function limited<D extends Arithmetic>(
+  operation: string,
   x: Tensor<D>,
   min: number = Number.NEGATIVE_INFINITY,
   max: number = Number.POSITIVE_INFINITY,
 ): Tensor<D> {
-  checkTensor('clamp', 'x', x)
-  checkValue('clamp', 'min', min)
-  checkValue('clamp', 'max', max)
-  if (x.dtype === 'int32') return clampWhole(x as Tensor<'int32'>, min, max) as unknown as Tensor<D>
-  checkFloat('clamp', 'x', x)
-  const runtime = sharedRuntime('clamp', x)
+  checkTensor(operation, 'x', x)
+  checkValue(operation, 'min', min)
+  checkValue(operation, 'max', max)
+  if (x.dtype === 'int32') return limitedWhole(operation, x as Tensor<'int32'>, min, max) as unknown as Tensor<D>
+  checkFloat(operation, 'x', x)
+  const runtime = sharedRuntime(operation, x)
   const strides = stridesFor(x.shape, [x])
   const dense = sameLayout(x.shape, x.strides, strides) ? x : denseCopy(x, strides)
   const y = allocate(x.dtype, x.shape, strides, runtime)
@@ -28,6 +34,9 @@ export function clamp<D extends Arithmetic>(
 }
 
 // Limits that int32 cannot hold are none.
-function clampWhole(x: Tensor<'int32'>, min: number, max: number): Tensor<'int32'> {
-  return local(() => minimum(maximum(x, Math.max(min, -(2 ** 31))), Math.min(max, 2 ** 31 - 1)))
+function limitedWhole(operation: string, x: Tensor<'int32'>, min: number, max: number): Tensor<'int32'> {
+  const [least, most] = [-(2 ** 31), 2 ** 31 - 1]
+  const low = checkInteger(operation, 'min of int32', Math.max(min, least), least)
+  const high = checkInteger(operation, 'max of int32', Math.min(max, most), least)
+  return local(() => minimum(maximum(x, low), high))
 }

@@ -100,6 +100,7 @@ export const logicalOr = logicalOp('logicalOr', 'maximum')
 export const logicalXor = (a: AnyTensor, b: AnyTensor): Tensor<'bool'> => {
   checkTensor('logicalXor', 'a', a)
   checkTensor('logicalXor', 'b', b)
+  broadcastShapes('logicalXor', a.shape, b.shape)
   return local(() => ne(to(a, 'bool'), to(b, 'bool')))
 }
 /** Whether x is false, elementwise. */

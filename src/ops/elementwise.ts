@@ -13,7 +13,7 @@ import {
   sharedRuntime,
   Tensor,
 } from '../tensor.js'
-import { broadcastShapes, broadcastStrides, checkArithmetic, checkFloat, checkSameDType } from './check.js'
+import { broadcastShapes, broadcastStrides, checkArithmetic, checkFloat, checkSameDType, checkTensor } from './check.js'
 import { eq, ge, gt, lt, where } from './compare.js'
 import { to } from './convert.js'
 import { sumTo } from './reduce.js'
@@ -95,26 +95,31 @@ export function unaryOp(name: keyof typeof Unary, saves: 'x' | 'y' | 'none', der
 
 // The same of int32 by other means: these wrap around as add and mul do.
 function wholeOp(
+  name: string,
   float: <D extends FloatDType>(x: Tensor<D>) => Tensor<D>,
   whole: (x: Tensor<'int32'>) => Tensor<'int32'>,
 ) {
-  return <D extends Arithmetic>(x: Tensor<D>): Tensor<D> =>
-    x instanceof Tensor && x.dtype === 'int32'
-      ? (local(() => whole(x as Tensor<'int32'>)) as unknown as Tensor<D>)
-      : (float(x as FloatTensor) as Tensor<D>)
+  return <D extends Arithmetic>(x: Tensor<D>): Tensor<D> => {
+    if (!isInt32(x)) return float(x as FloatTensor) as Tensor<D>
+    checkTensor(name, 'x', x)
+    return local(() => whole(x)) as unknown as Tensor<D>
+  }
 }
+const isInt32 = (x: unknown): x is Tensor<'int32'> => x instanceof Tensor && x.dtype === 'int32'
 
 export const neg = wholeOp(
+  'neg',
   unaryOp('neg', 'none', (dy) => neg(dy)),
   (x) => sub(0, x),
 )
 export const abs = wholeOp(
+  'abs',
   unaryOp('abs', 'x', (dy, x) => mul(dy, sign(x))),
   (x) => maximum(x, sub(0, x)),
 )
 // The derivative of what is constant but for its steps.
 const nothing: Derivative = (dy) => filled(dy, dy.shape, 0)
-export const sign = wholeOp(unaryOp('sign', 'none', nothing), (x) => to(sign(to(x, 'float64')), 'int32'))
+export const sign = wholeOp('sign', unaryOp('sign', 'none', nothing), (x) => to(sign(to(x, 'float64')), 'int32'))
 /** The largest whole number that is not above x. */
 export const floor = unaryOp('floor', 'none', nothing)
 /** The smallest whole number that is not below x. */
@@ -128,6 +133,7 @@ export const log = unaryOp('log', 'x', (dy, x) => div(dy, x))
 export const sqrt = unaryOp('sqrt', 'y', (dy, _, y) => div(dy, mul(y, 2)))
 export const rsqrt = unaryOp('rsqrt', 'y', (dy, _, y) => mul(mul(dy, -0.5), mul(y, square(y))))
 export const square = wholeOp(
+  'square',
   unaryOp('square', 'x', (dy, x) => mul(dy, mul(x, 2))),
   (x) => mul(x, x),
 )
@@ -258,8 +264,12 @@ export function div(a: Tensor<'int32'>, b: NumberOr<'int32'>): Tensor<'float32'>
 export function div(a: number, b: Tensor<'int32'>): Tensor<'float32'>
 export function div(a: NumberOr<Arithmetic>, b: NumberOr<Arithmetic>): AnyTensor {
   if (a instanceof Tensor && b instanceof Tensor) checkSameDType('div', a, b)
-  const float = (t: NumberOr<Arithmetic>) => (t instanceof Tensor && t.dtype === 'int32' ? to(t, 'float32') : t)
-  return local(() => divFloats(float(a) as FloatTensor, float(b) as FloatTensor))
+  const float = (name: string, t: NumberOr<Arithmetic>) => {
+    if (!isInt32(t)) return t
+    checkTensor('div', name, t)
+    return to(t, 'float32')
+  }
+  return local(() => divFloats(float('a', a) as FloatTensor, float('b', b) as FloatTensor))
 }
 
 /** a to the power b, elementwise. */

@@ -5,7 +5,8 @@ import type { Binary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { ShapeError } from '../errors.js'
 import { type AnyTensor, type DType, type FloatDType, formatShape, Tensor } from '../tensor.js'
-import { checkDims } from './check.js'
+import { checkReduction, checkTensor } from './check.js'
+import { to } from './convert.js'
 import { full } from './create.js'
 import { binaryKernel } from './elementwise.js'
 import type { ReduceOptions } from './reduce.js'
@@ -17,14 +18,16 @@ type WholeKind = (typeof Binary)['add' | 'mul' | 'maximum' | 'minimum']
 export type Whole = Exclude<DType, FloatDType>
 export const isWhole = (x: AnyTensor): x is Tensor<Whole> => x instanceof Tensor && !isFloat(x.dtype)
 
-/** A reduction of integers or bools, in x's own dtype; off the tape, as they have no gradient. */
+/** A reduction of integers or bools, in this dtype; off the tape, as they have no gradient. */
 export function foldWhole(
   name: 'sum' | 'prod' | 'max' | 'min',
   kind: WholeKind,
   x: AnyTensor,
+  dtype: DType,
   options: ReduceOptions = {},
 ): AnyTensor {
-  const dims = checkDims(name, options.dim, x.ndim)
+  checkTensor(name, 'x', x)
+  const { dims, keepdim } = checkReduction(name, options, x.ndim)
   const kept = x.shape.map((_, i) => i).filter((i) => !dims.includes(i))
   const shape = x.shape.map((n, i) => (dims.includes(i) ? 1 : n))
   const n = sizeOf(dims.map((d) => x.shape[d] as number))
@@ -32,9 +35,9 @@ export function foldWhole(
     throw new ShapeError(`${name}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`)
   }
   return local(() => {
-    const rows = reshape(permute(x, [...kept, ...dims]), [sizeOf(shape), n])
-    const y = n === 0 ? full([sizeOf(shape)], name === 'prod' ? 1 : 0, { dtype: x.dtype }) : folded(name, kind, rows)
-    return reshape(y, options.keepdim ? shape : kept.map((i) => x.shape[i] as number))
+    const rows = reshape(permute(to(x, dtype), [...kept, ...dims]), [sizeOf(shape), n])
+    const y = n === 0 ? full([sizeOf(shape)], name === 'prod' ? 1 : 0, { dtype }) : folded(name, kind, rows)
+    return reshape(y, keepdim ? shape : kept.map((i) => x.shape[i] as number))
   })
 }
 

@@ -14,8 +14,17 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { broadcastShapes, broadcastStrides, checkArithmetic, checkFloat, checkSameDType, checkTensor } from './check.js'
-import { clamp } from './clamp.js'
+import {
+  broadcastShapes,
+  broadcastStrides,
+  checkArithmetic,
+  checkFloat,
+  checkOptions,
+  checkSameDType,
+  checkTensor,
+  checkValue,
+} from './check.js'
+import { limited } from './clamp.js'
 import { to } from './convert.js'
 import { full } from './create.js'
 import { type Arithmetic, mul, type NumberOr } from './elementwise.js'
@@ -76,6 +85,8 @@ export function copy_<D extends DType>(t: Tensor<D>, source: AnyTensor): Tensor<
 
 /** Makes every element of t this value. */
 export function fill_<D extends DType>(t: Tensor<D>, value: number): Tensor<D> {
+  checkTensor('fill_', 'the tensor', t)
+  checkValue('fill_', 'value', value)
   return changing('fill_', t, [], () => copy_(t, full([], value, { dtype: t.dtype })))
 }
 
@@ -90,7 +101,8 @@ function binary_(name: 'add' | 'sub' | 'mul' | 'div') {
     other: NumberOr<NoInfer<D>>,
     options: { alpha?: number } = {},
   ): Tensor<D> => {
-    const alpha = options.alpha ?? 1
+    checkOptions(op, options)
+    const alpha = checkValue(op, 'alpha', options.alpha ?? 1)
     const number = typeof other === 'number'
     check(op, 'the tensor', t, number ? alpha * other : alpha)
     if (!number) {
@@ -131,5 +143,5 @@ export const div_: Plain<FloatDType> = binary_('div')
 
 /** Limits every element of t to [min, max]. */
 export function clamp_<D extends Arithmetic>(t: Tensor<D>, min?: number, max?: number): Tensor<D> {
-  return changing('clamp_', t, [], () => copy_(t, clamp(t, min, max)))
+  return changing('clamp_', t, [], () => copy_(t, limited('clamp_', t, min, max)))
 }

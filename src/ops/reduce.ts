@@ -14,7 +14,7 @@ import {
   sharedRuntime,
   type Tensor,
 } from '../tensor.js'
-import { checkBoolean, checkDim, checkDims, checkFloat, checkOptions, checkTensor, checkValue } from './check.js'
+import { checkBoolean, checkDim, checkFloat, checkOptions, checkReduction, checkTensor, checkValue } from './check.js'
 import { eq, gt, where } from './compare.js'
 import { to } from './convert.js'
 import { eye } from './create.js'
@@ -83,9 +83,7 @@ function reduceOp(name: 'sum' | 'mean' | 'prod' | 'max' | 'min', gradient: Gradi
   const needsElement = name === 'max' || name === 'min'
   return <D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> => {
     checkFloat(name, 'x', x)
-    checkOptions(name, options)
-    const keepdim = checkBoolean(name, 'keepdim', options.keepdim, false)
-    const dims = checkDims(name, options.dim, x.ndim)
+    const { dims, keepdim } = checkReduction(name, options, x.ndim)
     const count = sizeOf(dims.map((d) => x.shape[d] as number))
     if (needsElement && count === 0 && x.size === 0 && dims.some((d) => x.shape[d] === 0)) {
       throw new ShapeError(`${name}: expected at least one element to reduce, got shape ${formatShape(x.shape)}`)
@@ -114,7 +112,7 @@ const sumFloats = reduceOp('sum', (dy) => dy)
 export function sum<D extends FloatDType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D>
 export function sum(x: Tensor<Whole>, options?: ReduceOptions): Tensor<'int32'>
 export function sum(x: AnyTensor, options?: ReduceOptions): AnyTensor {
-  return isWhole(x) ? foldWhole('sum', Binary.add, to(x, 'int32'), options) : sumFloats(x as FloatTensor, options)
+  return isWhole(x) ? foldWhole('sum', Binary.add, x, 'int32', options) : sumFloats(x as FloatTensor, options)
 }
 /** Mean of x over dims; NaN of nothing. */
 export const mean = reduceOp('mean', (dy, _x, _y, count) => div(dy, count))
@@ -126,7 +124,9 @@ export const min = extreme('min', Binary.minimum)
 function extreme(name: 'max' | 'min', kind: typeof Binary.maximum | typeof Binary.minimum) {
   const ofFloats = reduceOp(name, extremeGradient)
   return <D extends DType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D> =>
-    (isWhole(x) ? foldWhole(name, kind, x, options) : ofFloats(x as AnyTensor as FloatTensor, options)) as Tensor<D>
+    (isWhole(x)
+      ? foldWhole(name, kind, x, x.dtype, options)
+      : ofFloats(x as AnyTensor as FloatTensor, options)) as Tensor<D>
 }
 
 // The product of the other factors: y / x, but where one factor is zero only that one's is not zero.
@@ -162,19 +162,21 @@ const prodFloats = reduceOp('prod', prodGradient)
 export function prod<D extends FloatDType>(x: Tensor<D>, options?: ReduceOptions): Tensor<D>
 export function prod(x: Tensor<Whole>, options?: ReduceOptions): Tensor<'int32'>
 export function prod(x: AnyTensor, options?: ReduceOptions): AnyTensor {
-  return isWhole(x) ? foldWhole('prod', Binary.mul, to(x, 'int32'), options) : prodFloats(x as FloatTensor, options)
+  return isWhole(x) ? foldWhole('prod', Binary.mul, x, 'int32', options) : prodFloats(x as FloatTensor, options)
 }
 
 /** Whether any of x over dims is true, which is what is not zero. */
-export function any(x: AnyTensor, options?: ReduceOptions): Tensor<'bool'> {
+export function any(x: AnyTensor, options: ReduceOptions = {}): Tensor<'bool'> {
   checkTensor('any', 'x', x)
-  return local(() => gt(sum(to(to(x, 'bool'), 'float32'), options), 0))
+  const { dims, keepdim } = checkReduction('any', options, x.ndim)
+  return local(() => gt(sum(to(to(x, 'bool'), 'float32'), { dim: dims, keepdim }), 0))
 }
 
 /** Whether all of x over dims are true, which is what is not zero. */
-export function all(x: AnyTensor, options?: ReduceOptions): Tensor<'bool'> {
+export function all(x: AnyTensor, options: ReduceOptions = {}): Tensor<'bool'> {
   checkTensor('all', 'x', x)
-  return local(() => eq(sum(to(eq(x, 0), 'float32'), options), 0))
+  const { dims, keepdim } = checkReduction('all', options, x.ndim)
+  return local(() => eq(sum(to(eq(x, 0), 'float32'), { dim: dims, keepdim }), 0))
 }
 
 function argReduce(name: 'argmax' | 'argmin') {
@@ -239,9 +241,7 @@ export const variance = <D extends FloatDType>(x: Tensor<D>, options: VarianceOp
 
 function varianceOf<D extends FloatDType>(operation: string, x: Tensor<D>, options: VarianceOptions): Tensor<D> {
   checkFloat(operation, 'x', x)
-  checkOptions(operation, options)
-  const keepdim = checkBoolean(operation, 'keepdim', options.keepdim, false)
-  const dims = checkDims(operation, options.dim, x.ndim)
+  const { dims, keepdim } = checkReduction(operation, options, x.ndim)
   const count = sizeOf(dims.map((d) => x.shape[d] as number))
   const divisor = Math.max(0, count - checkValue(operation, 'correction', options.correction ?? 1))
   const keep = { dim: dims, keepdim: true }
@@ -270,18 +270,14 @@ export const std = <D extends FloatDType>(x: Tensor<D>, options: VarianceOptions
 /** Euclidean norm over dims; no gradient where it is 0. */
 export function norm<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkFloat('norm', 'x', x)
-  checkOptions('norm', options)
-  const keepdim = checkBoolean('norm', 'keepdim', options.keepdim, false)
-  const dim = checkDims('norm', options.dim, x.ndim)
-  return local(() => root(sum(square(x), { dim, keepdim })))
+  const { dims, keepdim } = checkReduction('norm', options, x.ndim)
+  return local(() => root(sum(square(x), { dim: dims, keepdim })))
 }
 
 /** log Σ exp x over dims, computed without overflow. */
 export function logsumexp<D extends FloatDType>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   checkFloat('logsumexp', 'x', x)
-  checkOptions('logsumexp', options)
-  const keepdim = checkBoolean('logsumexp', 'keepdim', options.keepdim, false)
-  const dims = checkDims('logsumexp', options.dim, x.ndim)
+  const { dims, keepdim } = checkReduction('logsumexp', options, x.ndim)
   return local(() => {
     const keep = { dim: dims, keepdim: true }
     // Nothing to subtract where there is nothing, or where the maximum is infinite.

@@ -1,9 +1,9 @@
-// Products, convolutions, pools, norms and dropout.
+// Products, convolutions, norms and dropout.
 import * as q from 'quern'
 import { type Operation, op } from './operation.js'
 import * as p from './parameters.js'
 import type { Random } from './random.js'
-import { floats } from './tensors.js'
+import { batched, floats } from './tensors.js'
 
 const dtypeOf = (r: Random) => r.pick(['float32', 'float64'] as const)
 /** Makes tensors of one float dtype, left out now and then where they may be. */
@@ -48,13 +48,13 @@ const convolution: Operation[] = [
   op(
     'conv1d',
     q.conv1d,
-    [p.float({ ranks: [3], tied: [1] }), p.float({ ranks: [3], tied: [1] })],
+    [p.lines([-2]), p.float({ ranks: [3], tied: [1] })],
     (r) => {
       const make = maker(r)
       const [groups, k] = [r.pick([1, 2, 3]), r.integer(1, 4)]
       const [ic, oc] = [groups * r.integer(1, 3), groups * r.integer(1, 5)]
       const options = { stride: r.pick([1, 2, 3]), padding: r.integer(0, 2), dilation: r.pick([1, 2]), bias: make(oc) }
-      return [make(r.size(), ic, r.integer(7, 19)), make(oc, ic / groups, k), { ...r.options(options), groups }]
+      return [make(...batched(r, [ic, r.integer(7, 19)])), make(oc, ic / groups, k), { ...r.options(options), groups }]
     },
     {
       options: {
@@ -66,7 +66,7 @@ const convolution: Operation[] = [
   op(
     'conv2d',
     q.conv2d,
-    [p.float({ ranks: [4], tied: [1] }), p.float({ ranks: [4], tied: [1] })],
+    [p.images([-3]), p.float({ ranks: [4], tied: [1] })],
     (r) => {
       const make = maker(r)
       const groups = r.pick([1, 1, 2, 4])
@@ -79,7 +79,7 @@ const convolution: Operation[] = [
       }
       const weight = make(oc, ic / groups, r.integer(1, 3), r.integer(1, 3))
       if (r.chance(0.1)) Object.assign(options, { stride: 1, padding: r.pick(['same', 'valid']) })
-      return [make(r.size(), ic, r.integer(5, 9), r.integer(5, 12)), weight, { ...r.options(options), groups }]
+      return [make(...batched(r, [ic, r.integer(5, 9), r.integer(5, 12)])), weight, { ...r.options(options), groups }]
     },
     {
       options: {
@@ -90,7 +90,7 @@ const convolution: Operation[] = [
   op(
     'convTranspose2d',
     q.convTranspose2d,
-    [p.float({ ranks: [4], tied: [1] }), p.float({ ranks: [4], tied: [0] })],
+    [p.images([-3]), p.float({ ranks: [4], tied: [0] })],
     (r) => {
       const make = maker(r)
       const groups = r.pick([1, 1, 2])
@@ -104,7 +104,7 @@ const convolution: Operation[] = [
       }
       const more = options.stride === 2 ? { outputPadding: r.pick([0, 1]) } : {}
       return [
-        make(r.size(), ic, r.integer(2, 6), r.integer(2, 6)),
+        make(...batched(r, [ic, r.integer(2, 6), r.integer(2, 6)])),
         weight,
         { ...r.options(options), ...more, stride: options.stride, groups },
       ]
@@ -115,82 +115,6 @@ const convolution: Operation[] = [
         outputPadding: p.pair(0),
       },
     },
-  ),
-]
-
-const image = (r: Random) => floats(r, [r.size(), r.size(), r.integer(3, 9), r.integer(3, 11)], { dtype: dtypeOf(r) })
-const line = (r: Random) => floats(r, [r.size(), r.size(), r.integer(3, 19)], { dtype: dtypeOf(r) })
-const [images, lines] = [p.float({ ranks: [4] }), p.float({ ranks: [3] })]
-const windows = (r: Random) => ({
-  ...{ stride: r.pick([1, 2, 3]), padding: r.pick([0, 1]), ceilMode: r.pick([true, false]) },
-})
-const sizeOrPair = p.also(p.pair(1), 'ARGUMENT')
-const adaptive = p.refuses('ARGUMENT', 0, 0.5, NaN, 'x', {}, [], [1], [0, 1], ['1', null])
-
-const pools: Operation[] = [
-  op(
-    'maxPool2d',
-    q.maxPool2d,
-    [images, p.pair(1)],
-    (r) => [
-      ...[image(r), r.pick([2, 3, [3, 2]])],
-      r.options({ ...windows(r), dilation: 1, returnIndices: r.pick([true, false]) }),
-    ],
-    {
-      options: {
-        ...{ stride: p.pair(1), padding: p.pair(0), dilation: p.pair(1), ceilMode: p.flag, returnIndices: p.flag },
-      },
-    },
-  ),
-  op(
-    'maxPool1d',
-    q.maxPool1d,
-    [lines, p.integer(1)],
-    (r) => [
-      ...[line(r), r.pick([2, 3])],
-      r.options({ ...windows(r), dilation: 1, returnIndices: r.pick([true, false]) }),
-    ],
-    {
-      options: {
-        ...{ stride: p.integer(1), padding: p.integer(0), dilation: p.integer(1), ceilMode: p.flag },
-        returnIndices: p.flag,
-      },
-    },
-  ),
-  op(
-    'avgPool2d',
-    q.avgPool2d,
-    [images, sizeOrPair],
-    (r) => [
-      ...[image(r), r.pick([2, 3, [3, 2]])],
-      r.options({ ...windows(r), countIncludePad: false, divisorOverride: 3 }),
-    ],
-    {
-      options: {
-        ...{ stride: p.pair(1), padding: p.pair(0), ceilMode: p.flag, countIncludePad: p.flag },
-        divisorOverride: p.refuses('ARGUMENT', 0, -1, 0.5, 'x', NaN, {}),
-      },
-    },
-  ),
-  op(
-    'avgPool1d',
-    q.avgPool1d,
-    [lines, p.integer(1)],
-    (r) => [...[line(r), r.pick([2, 3])], r.options({ ...windows(r), countIncludePad: false })],
-    {
-      options: { stride: p.integer(1), padding: p.integer(0), ceilMode: p.flag, countIncludePad: p.flag },
-    },
-  ),
-  op('adaptiveAvgPool2d', q.adaptiveAvgPool2d, [images, adaptive], (r) => [
-    image(r),
-    r.pick([2, 5, [1, 13], [null, 2]]),
-  ]),
-  op(
-    'adaptiveMaxPool2d',
-    q.adaptiveMaxPool2d,
-    [images, adaptive],
-    (r) => [...[image(r), r.pick([2, 5, [1, 13], [null, 2]])], r.options({ returnIndices: true })],
-    { options: { returnIndices: p.flag } },
   ),
 ]
 
@@ -248,7 +172,10 @@ const norms: Operation[] = [
     'localResponseNorm',
     q.localResponseNorm,
     [p.float({ least: 3 }), p.integer(1)],
-    (r) => [...[r.pick([image, line])(r), r.integer(1, 6)], r.options({ alpha: 1e-3, beta: 0.5, k: 2 })],
+    (r) => [
+      ...[floats(r, r.shape(r.pick([4, 3])), { dtype: dtypeOf(r) }), r.integer(1, 6)],
+      r.options({ alpha: 1e-3, beta: 0.5, k: 2 }),
+    ],
     { options: { alpha: p.anyNumber, beta: p.anyNumber, k: p.anyNumber } },
   ),
   op(
@@ -275,9 +202,14 @@ const norms: Operation[] = [
     'dropout2d',
     q.dropout2d,
     [p.float({ least: 2 })],
-    (r) => [...[image(r), r.options({ p: r.pick([0.5, 0, 1]), training: r.pick([true, false]) })]],
+    (r) => [
+      ...[
+        floats(r, r.shape(r.pick([4, 2, 3])), { dtype: dtypeOf(r) }),
+        r.options({ p: r.pick([0.5, 0, 1]), training: r.pick([true, false]) }),
+      ],
+    ],
     { options: { p: p.number(0, 1), training: p.flag } },
   ),
 ]
 
-export const functional: readonly Operation[] = [...products, ...convolution, ...pools, ...norms]
+export const functional: readonly Operation[] = [...products, ...convolution, ...norms]

@@ -134,10 +134,10 @@ const rearrangement: Operation[] = [
     [x, p.refuses('ARGUMENT', 'x', null, 3, {}, [1], [1, 2, 3], [0.5, 1], ['1', 1])],
     (r) => {
       const t = anything(r, r.shape(r.integer(1, 3), 2))
-      const mode = r.pick(['constant', 'reflect', 'replicate'] as const)
+      const mode = r.pick(['constant', 'reflect', 'replicate', 'circular'] as const)
       return [t, r.pick([[1, 1], [0, 1], [], [1, 0]]), r.options({ mode, value: 2 })]
     },
-    { options: { mode: p.oneOf('constant', 'reflect', 'replicate'), value: p.anyNumber } },
+    { options: { mode: p.oneOf('constant', 'reflect', 'replicate', 'circular'), value: p.anyNumber } },
   ),
   op('flip', q.flip, [x, p.dims], (r) => [tensorOf(r), r.pick([0, -1, [0]])]),
   op('tile', q.tile, [x, sizes], (r) => [tensorOf(r), r.pick([[2, 1], [3], [0], []])]),

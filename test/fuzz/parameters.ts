@@ -41,6 +41,8 @@ export interface TensorOptions {
   tied?: readonly number[]
   /** undefined, and null, may stand there too. */
   optional?: boolean
+  /** Only the dtype of the tensors beside it may stand there. */
+  sameDType?: boolean
   /** A number may stand there too. */
   orNumber?: boolean
   /** Another float dtype than that of the other tensors may stand there. */
@@ -66,7 +68,7 @@ function ofDTypes(dtypes: readonly DType[], options: TensorOptions): Parameter {
       if (!options.optional) list.push(noTensor(undefined), noTensor(null))
       if (!(right instanceof Tensor)) return list
       const t = right as AnyTensor
-      const others = all.filter((dtype) => !dtypes.includes(dtype))
+      const others = all.filter((dtype) => (options.sameDType ? dtype !== t.dtype : !dtypes.includes(dtype)))
       list.push(...others.map((dtype) => to(t, dtype)).map(because('dtype', 'DTYPE')))
       list.push(...wrongRanks(options).map((rank) => because('rank', 'SHAPE')(ofRank(rank, t.dtype))))
       for (const dim of options.tied ?? []) {
@@ -82,6 +84,10 @@ export const float = (options: TensorOptions = {}) => ofDTypes(['float32', 'floa
 export const arithmetic = (options: TensorOptions = {}) => ofDTypes(['float32', 'float64', 'int32'], options)
 export const int32 = (options: TensorOptions = {}) => ofDTypes(['int32'], options)
 export const bool = (options: TensorOptions = {}) => ofDTypes(['bool'], options)
+/** (N,C,H,W), or (C,H,W). */
+export const images = (tied: readonly number[] = []) => float({ ranks: [3, 4], tied })
+/** (N,C,L), or (C,L). */
+export const lines = (tied: readonly number[] = []) => float({ ranks: [2, 3], tied })
 export const any = (options: TensorOptions = {}) => ofDTypes(all, options)
 
 const listOf = (wrong: Wrong[]): Parameter => ({ wrong: () => wrong })

@@ -10,6 +10,10 @@ export interface Wanted {
   high?: number
 }
 
+/** This shape of one, in a batch or now and then alone. */
+export const batched = (r: Random, shape: readonly number[]): number[] =>
+  r.chance(0.2) ? [...shape] : [r.size(), ...shape]
+
 /** Numbers, whole ones unless dtype is a float, in [low, high]. */
 function dense(r: Random, shape: readonly number[], { dtype = 'float32', low = -2, high = 2 }: Wanted): AnyTensor {
   const float = dtype === 'float32' || dtype === 'float64'

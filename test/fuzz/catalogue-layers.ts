@@ -1,9 +1,9 @@
-// Layers, built and called, and optimisers, stepped once.
-import { backward, grad, keep, nn, onesLike, optim, square, type Tensor } from 'quern'
+// Layers, built and called.
+import { nn } from 'quern'
 import { type Operation, op } from './operation.js'
 import * as p from './parameters.js'
 import type { Random } from './random.js'
-import { floats, indices } from './tensors.js'
+import { batched, floats, indices } from './tensors.js'
 
 type Layer = new (...args: never[]) => { forward(x: never): unknown; train(mode: boolean): unknown }
 
@@ -28,13 +28,15 @@ const layer = (
   )
 
 const image = (r: Random, channels = r.size(1), least = 3) =>
-  floats(r, [r.size(), channels, r.integer(least, 9), r.integer(least, 9)])
-const line = (r: Random, channels = r.size(1)) => floats(r, [r.size(), channels, r.integer(5, 9)])
+  floats(r, batched(r, [channels, r.integer(least, 9), r.integer(least, 9)]))
+const line = (r: Random, channels = r.size(1)) => floats(r, batched(r, [channels, r.integer(5, 9)]))
 const channels = [p.integer(1), p.integer(1)]
 const f32 = (options: p.TensorOptions) => p.float({ ...options })
+const paddingMode = p.oneOf('zeros', 'reflect', 'replicate', 'circular')
+const around = (r: Random) => r.pick(['zeros', 'reflect', 'replicate', 'circular'])
 const geometry = { stride: p.pair(1), dilation: p.pair(1), groups: p.integer(1), bias: p.flag }
 
-const layers: Operation[] = [
+export const layers: readonly Operation[] = [
   layer(
     nn.Linear,
     f32({ least: 1, tied: [-1] }),
@@ -47,7 +49,7 @@ const layers: Operation[] = [
   ),
   layer(
     nn.Conv1d,
-    f32({ ranks: [3], tied: [1] }),
+    p.lines([-2]),
     [...channels, p.integer(1)],
     (r) => {
       const c = r.size(1)
@@ -56,14 +58,14 @@ const layers: Operation[] = [
         c,
         r.size(1),
         r.integer(1, 3),
-        r.options({ stride: 2, padding: 1, dilation: 1, groups: 1, bias: true }),
+        r.options({ stride: 2, padding: 1, dilation: 1, groups: 1, bias: true, paddingMode: around(r) }),
       ]
     },
-    { options: { stride: p.integer(1), dilation: p.integer(1), groups: p.integer(1), bias: p.flag } },
+    { options: { stride: p.integer(1), dilation: p.integer(1), groups: p.integer(1), bias: p.flag, paddingMode } },
   ),
   layer(
     nn.Conv2d,
-    f32({ ranks: [4], tied: [1] }),
+    p.images([-3]),
     [...channels, p.pair(1)],
     (r) => {
       const c = r.size(1)
@@ -72,14 +74,14 @@ const layers: Operation[] = [
         c,
         r.size(1),
         r.integer(1, 3),
-        r.options({ stride: 2, padding: 1, dilation: 1, groups: 1, bias: true }),
+        r.options({ stride: 2, padding: 1, dilation: 1, groups: 1, bias: true, paddingMode: around(r) }),
       ]
     },
-    { options: geometry },
+    { options: { ...geometry, paddingMode } },
   ),
   layer(
     nn.ConvTranspose2d,
-    f32({ ranks: [4], tied: [1] }),
+    p.images([-3]),
     [...channels, p.pair(1)],
     (r) => {
       const c = r.size(1)
@@ -93,20 +95,42 @@ const layers: Operation[] = [
     },
     { options: { ...geometry, padding: p.pair(0), outputPadding: p.pair(0) } },
   ),
-  layer(nn.MaxPool2d, f32({ ranks: [4] }), [p.pair(1)], (r) => [image(r), 2, r.options({ stride: 2 })], {
+  layer(
+    nn.MaxPool2d,
+    p.images(),
+    [p.pair(1)],
+    (r) => [image(r), 2, r.options({ stride: 2, returnIndices: r.pick([true, false]) })],
+    { options: { stride: p.pair(1), padding: p.pair(0), returnIndices: p.flag } },
+  ),
+  layer(nn.AvgPool2d, p.images(), [p.pair(1)], (r) => [image(r), 2, r.options({ stride: 2 })], {
     options: { stride: p.pair(1), padding: p.pair(0) },
   }),
-  layer(nn.AvgPool2d, f32({ ranks: [4] }), [p.pair(1)], (r) => [image(r), 2, r.options({ stride: 2 })], {
-    options: { stride: p.pair(1), padding: p.pair(0) },
-  }),
-  layer(nn.MaxPool1d, f32({ ranks: [3] }), [p.integer(1)], (r) => [line(r), 2, r.options({ stride: 2 })], {
+  layer(
+    nn.MaxPool1d,
+    p.lines(),
+    [p.integer(1)],
+    (r) => [line(r), 2, r.options({ stride: 2, returnIndices: r.pick([true, false]) })],
+    { options: { stride: p.integer(1), returnIndices: p.flag } },
+  ),
+  layer(nn.AvgPool1d, p.lines(), [p.integer(1)], (r) => [line(r), 2, r.options({ stride: 2 })], {
     options: { stride: p.integer(1) },
   }),
-  layer(nn.AvgPool1d, f32({ ranks: [3] }), [p.integer(1)], (r) => [line(r), 2, r.options({ stride: 2 })], {
-    options: { stride: p.integer(1) },
-  }),
-  layer(nn.AdaptiveAvgPool2d, f32({ ranks: [4] }), [p.refuses('ARGUMENT', 0, 'x', NaN, [1])], (r) => [image(r), 2]),
-  layer(nn.AdaptiveMaxPool2d, f32({ ranks: [4] }), [p.refuses('ARGUMENT', 0, 'x', NaN, [1])], (r) => [image(r), 2]),
+  layer(nn.AdaptiveAvgPool2d, p.images(), [p.refuses('ARGUMENT', 0, 'x', NaN, [1])], (r) => [image(r), 2]),
+  layer(nn.AdaptiveAvgPool1d, p.lines(), [p.integer(1)], (r) => [line(r), 2]),
+  layer(
+    nn.AdaptiveMaxPool2d,
+    p.images(),
+    [p.refuses('ARGUMENT', 0, 'x', NaN, [1])],
+    (r) => [image(r), 2, r.options({ returnIndices: r.pick([true, false]) })],
+    { options: { returnIndices: p.flag } },
+  ),
+  layer(
+    nn.AdaptiveMaxPool1d,
+    p.lines(),
+    [p.integer(1)],
+    (r) => [line(r), 2, r.options({ returnIndices: r.pick([true, false]) })],
+    { options: { returnIndices: p.flag } },
+  ),
   layer(
     nn.BatchNorm1d,
     f32({ ranks: [2, 3], tied: [1] }),
@@ -159,9 +183,15 @@ const layers: Operation[] = [
     },
     { options: { eps: p.number(0), affine: p.flag } },
   ),
-  layer(nn.LocalResponseNorm, f32({ least: 3 }), [p.integer(1)], (r) => [line(r), 3, r.options({ alpha: 1e-3 })], {
-    options: { alpha: p.anyNumber },
-  }),
+  layer(
+    nn.LocalResponseNorm,
+    f32({ least: 3 }),
+    [p.integer(1)],
+    (r) => [floats(r, r.shape(3)), 3, r.options({ alpha: 1e-3 })],
+    {
+      options: { alpha: p.anyNumber },
+    },
+  ),
   layer(nn.Dropout, f32({}), [p.number(0, 1)], (r) => [line(r), 0.5]),
   layer(nn.Dropout2d, f32({ least: 2 }), [p.number(0, 1)], (r) => [image(r), 0.5]),
   layer(
@@ -188,94 +218,4 @@ const layers: Operation[] = [
     ...{ ReLU: nn.ReLU, Sigmoid: nn.Sigmoid, Tanh: nn.Tanh, SELU: nn.SELU, SiLU: nn.SiLU, ReLU6: nn.ReLU6 },
     ...{ Hardswish: nn.Hardswish, Hardsigmoid: nn.Hardsigmoid, LogSigmoid: nn.LogSigmoid, Softsign: nn.Softsign },
   }).map(([name, Class]) => layer(Class, f32({}), [], (r) => [line(r)], { says: [name.toLowerCase(), 'logSigmoid'] })),
-]
-
-type Optimizer = new (params: never, options?: never) => { step(): void }
-const rate = { lr: p.number(0), weightDecay: p.number(0), l1: p.number(0), maximize: p.flag }
-
-/** One step on a parameter with this gradient. */
-const optimizer = (Class: Optimizer, options: Record<string, p.Parameter>, given: object): Operation =>
-  op(
-    Class.name,
-    (param: Tensor, gradient: Tensor, options: unknown) => {
-      const made = new Class([param] as never, options as never)
-      param.grad = gradient
-      made.step()
-    },
-    [p.float({ tied: [-1] }), p.float({ tied: [-1], optional: true })],
-    (r) => {
-      const shape = r.shape()
-      const param = floats(r, shape).detach().clone()
-      return [
-        param,
-        floats(r, shape).detach(),
-        r.options({ lr: 0.1, weightDecay: 0.1, l1: 0.1, maximize: true, ...given }),
-      ]
-    },
-    { options: { ...rate, ...options } },
-  )
-
-const betas = p.refuses('ARGUMENT', 'x', null, 3, [], [1, 0.9], [0.9, -1], [0.9, 'x'])
-const optimizers: Operation[] = [
-  optimizer(optim.SGD, { momentum: p.number(0), dampening: p.number() }, { momentum: 0.9, dampening: 0.1 }),
-  optimizer(optim.Adagrad, { eps: p.number(0) }, { eps: 1e-8 }),
-  optimizer(optim.Adadelta, { rho: p.number(0, 1), eps: p.number(0) }, { rho: 0.8, eps: 1e-6 }),
-  optimizer(optim.RMSprop, { alpha: p.number(0), eps: p.number(0), centered: p.flag }, { alpha: 0.9, centered: true }),
-  optimizer(optim.Adam, { betas, eps: p.number(0), amsgrad: p.flag }, { betas: [0.8, 0.9], eps: 1e-6, amsgrad: true }),
-  optimizer(optim.AdamW, { betas, eps: p.number(0), amsgrad: p.flag }, { betas: [0.8, 0.9], eps: 1e-6, amsgrad: true }),
-]
-
-/** A loss that depends on its parameter. */
-const loss = (r: Random): { x: Tensor; y: Tensor } => {
-  const x = floats(r, r.shape(2, 1))
-  x.requiresGrad = true
-  return { x, y: square(x) }
-}
-const flags = { createGraph: p.flag, retainGraph: p.flag }
-const gradient = p.float({ tied: [-1], optional: true })
-
-const gradients: Operation[] = [
-  op(
-    'backward',
-    backward,
-    [p.float()],
-    (r) => {
-      const { y } = loss(r)
-      return [y, { gradient: onesLike(y), ...r.options({ createGraph: false, retainGraph: true }) }]
-    },
-    { options: { ...flags, gradient } },
-  ),
-  op(
-    'grad',
-    grad,
-    [p.float(), p.listed(p.any({ anyFloat: true }), true)],
-    (r) => {
-      const { x, y } = loss(r)
-      return [
-        y,
-        [x],
-        { gradient: onesLike(y), ...r.options({ createGraph: false, retainGraph: true, allowUnused: true }) },
-      ]
-    },
-    { options: { ...flags, gradient, allowUnused: p.flag } },
-  ),
-  op('keep', keep, [p.any()], (r) => [floats(r, r.shape())]),
-  op('clipGradNorm', optim.clipGradNorm, [p.listed(p.any({ anyFloat: true }), true), p.number(0)], clipped, {
-    options: { normType: p.number(0) },
-  }),
-  op('clipGradValue', optim.clipGradValue, [p.listed(p.any({ anyFloat: true }), true), p.number(0)], (r) =>
-    clipped(r).slice(0, 2),
-  ),
-]
-
-function clipped(r: Random): unknown[] {
-  const param = floats(r, r.shape()).detach()
-  param.grad = floats(r, param.shape).detach()
-  return [[param], 1, r.options({ normType: r.pick([2, 1, Infinity]) })]
-}
-
-export const modules: readonly Operation[] = [
-  ...gradients,
-  ...layers,
-  ...optimizers.map((o) => ({ ...o, says: [o.name, 'Adam', 'grad'] })),
 ]
