@@ -1,11 +1,17 @@
 // Wrong calls of activations, losses, indexing and rearrangement.
 import {
+  abs,
   add,
+  all,
+  any,
+  argmax,
   bceLoss,
   bernoulli,
   chunk,
+  clamp,
   crossEntropy,
   cumsum,
+  div,
   elu,
   embedding,
   flip,
@@ -17,19 +23,27 @@ import {
   klDivLoss,
   l1Loss,
   leakyRelu,
+  logicalXor,
+  max,
+  min,
   multiMarginLoss,
+  neg,
   nllLoss,
   nn,
   oneHot,
   ones,
   pad,
+  prod,
   QuernError,
   randperm,
   repeat,
   scatterAdd,
+  sign,
   smoothL1Loss,
   softplus,
   split,
+  square,
+  sum,
   tensor,
   tile,
   topk,
@@ -40,6 +54,10 @@ const ints = tensor(Int32Array.of(1, 2, 3))
 const anything = (v: unknown) => v as never
 const x = ones([2, 3])
 const pair = ones([2])
+
+const dead = tensor(Int32Array.of(1))
+dead.dispose()
+const circular = new nn.Conv2d(1, 1, 3, { padding: 1, paddingMode: 'circular' })
 
 const wrong: [() => unknown, string, RegExp][] = [
   [() => gelu(anything(ints)), 'DTYPE', /^gelu: expected x to be float32 or float64, got int32/],
@@ -98,6 +116,24 @@ const wrong: [() => unknown, string, RegExp][] = [
   [() => tile(x, [-1]), 'ARGUMENT', /^tile: expected repeats/],
   [() => repeat(x, [2]), 'SHAPE', /^repeat: expected at least 2 repeats \(input 2×3\), got \[2\]/],
   [() => add(ints, 0.5), 'ARGUMENT', /^add: expected the number beside an int32 tensor to be an integer/],
+  ...Object.entries({ neg, abs, sign, square, sum, prod, max, min, argmax, any }).map(
+    ([name, f]): [() => unknown, string, RegExp] => [
+      () => (f as (x: typeof dead) => unknown)(dead),
+      'STATE',
+      new RegExp(`^${name}: expected a live tensor, got int32`),
+    ],
+  ),
+  [() => div(dead, 2), 'STATE', /^div: expected a live tensor/],
+  [() => sum(ints, anything(null)), 'ARGUMENT', /^sum: expected options in an object, got null/],
+  [() => max(ints, anything({ keepdim: 'yes' })), 'ARGUMENT', /^max: expected keepdim to be true or false, got "yes"/],
+  [() => all(x, { dim: 2 }), 'SHAPE', /^all: expected dim from -2 to 1, got 2/],
+  [() => clamp(ints, NaN), 'ARGUMENT', /^clamp: expected min of int32 to be an integer .* got NaN/],
+  [() => logicalXor(x, pair), 'SHAPE', /^logicalXor: expected shapes that broadcast together/],
+  [() => circular.forward(pair), 'SHAPE', /^conv2d: expected x \(N,C,H,W\) or \(C,H,W\), got 2/],
+  [() => circular.forward(anything(null)), 'ARGUMENT', /^conv2d: expected x to be a tensor, got null/],
+  [() => circular.forward(ones([1, 2, 0])), 'SHAPE', /^pad: expected pads of at most 0 around/],
+  [() => ones([2]).clamp_(0, anything('x')), 'ARGUMENT', /^clamp_: expected max to be a number, got "x"/],
+  [() => ones([2]).add_(1, anything({ alpha: 'x' })), 'ARGUMENT', /^add_: expected alpha to be a number, got "x"/],
   [() => randperm(-1), 'ARGUMENT', /^randperm: expected n to be an integer of at least 0/],
   [() => bernoulli(anything(ints)), 'DTYPE', /^bernoulli: expected p to be float32 or float64/],
 ]
