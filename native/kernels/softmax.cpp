@@ -5,17 +5,29 @@ namespace quern::QUERN_ISA {
 namespace {
 
 QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be missed: it surfaces in the sum
-  vf best = set1(-infinity);
+  constexpr int chains = 4;                                   // of comparisons, so that none waits for the one before
+  vf best[chains];
+  QUERN_UNROLL
+  for (int i = 0; i < chains; i++) best[i] = set1(-infinity);
+  i64 at = 0;
+  for (; at + chains * W <= columns; at += chains * W) {
+    QUERN_UNROLL
+    for (int i = 0; i < chains; i++) best[i] = max_or_b(load(x + at + i * W), best[i]);
+  }
+  vf most = max_or_b(max_or_b(best[0], best[1]), max_or_b(best[2], best[3]));
   for_columns(
-      columns, [&](i64 c) { best = max_or_b(load(x + c), best); },
-      [&](i64 c, int n) { best = max_or_b(select(lanes_below(n), load(x + c), best), best); });
-  return max_lanes(best);
+      columns - at, [&](i64 c) { most = max_or_b(load(x + at + c), most); },
+      [&](i64 c, int n) { most = max_or_b(select(lanes_below(n), load(x + at + c), most), most); });
+  return max_lanes(most);
 }
 
 // log Σ exp x
 QUERN_INLINE float log_sum_exp(const float* x, i64 columns) {
   const float max = max_of_row(x, columns);
-  return max + __builtin_logf(sum_columns(columns, [&](i64 c) { return exp(load(x + c) - max); }));
+  return max + __builtin_logf(sum_columns(columns, [&](i64 c) {
+           prefetch(x + columns + c, W);  // the next row
+           return exp(load(x + c) - max);
+         }));
 }
 
 float reduced_gradient(const args::cross_entropy_backward<float>& e) {

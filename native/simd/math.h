@@ -129,7 +129,12 @@ QUERN_INLINE vf exp(vf x) {
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  return scale_by_power_of_2(p * (r * r) + r + 1.f, as_signed(as_unsigned(shifted) - as_unsigned(round)));
+  const vf y = p * (r * r) + r + 1.f;
+#if defined(__AVX512F__)
+  return reinterpret_cast<vf>(_mm512_scalef_ps(reinterpret_cast<__m512>(y), reinterpret_cast<__m512>(n)));
+#else
+  return scale_by_power_of_2(y, as_signed(as_unsigned(shifted) - as_unsigned(round)));
+#endif
 }
 
 // x = m · 2^e with m in [√½, √2), denormals included; for x = 0 some finite pair.
