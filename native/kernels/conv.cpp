@@ -11,6 +11,7 @@ struct WeightOrder {
   i64 taps, depth, columns, groups;
   const i64* tap;  // offset of each
   i64 k_stride, column_stride, group_stride;
+  i64 kernel;  // taps that the weights have, side by side
 };
 
 // Rows k of [k0, k1) of one panel: out(taps,depth,width) = w, zero beyond `columns`.
@@ -22,19 +23,50 @@ void pack_weight_rows(const WeightOrder& o, float* out, const float* w, i64 widt
             column < columns ? w[o.tap[t] + k * o.k_stride + column * o.column_stride] : 0;
 }
 
+// The same for W columns, all present, by transposing the taps of each k; place: of each in the kernel among ours, or
+// -1.
+void pack_weight_vector(const WeightOrder& o, const i64* place, float* out, const float* w, i64 width, i64 k0, i64 k1) {
+  for (i64 k = k0; k < k1; k++)
+    for (i64 first = 0; first < o.kernel; first += W) {
+      vf r[W];
+      QUERN_UNROLL
+      for (int i = 0; i < W; i++) r[i] = load(w + i * o.column_stride + k * o.k_stride + first);
+      transpose(r);
+      QUERN_UNROLL
+      for (int i = 0; i < W; i++) {
+        const i64 t = first + i < o.kernel ? place[first + i] : -1;
+        if (t >= 0) store(out + (t * o.depth + k) * width, r[i]);
+      }
+    }
+}
+
+void pack_weight_panel(const WeightOrder& o, const i64* place, float* out, const float* w, i64 width, i64 columns,
+                       i64 k0, i64 k1) {
+  if (o.kernel == 1 && o.taps == 1) {
+    float* to = out + k0 * width;
+    if (o.k_stride == 1) return pack_transposed(to, w + k0, o.column_stride, k1 - k0, columns, width);
+    return pack_panels(to, w + k0 * o.k_stride, o.k_stride, o.column_stride, k1 - k0, columns);
+  }
+  if (width > columns) return pack_weight_rows(o, out, w, width, columns, k0, k1);
+  for (i64 v = 0; v < width; v += W) pack_weight_vector(o, place, out + v, w + v * o.column_stride, width, k0, k1);
+}
+
 // (groups, panels, taps, depth, NR or, for the last panel, W), as gather_gemm reads it; null without memory.
 float* pack_weights(const WeightOrder& o, const float* w, Context& context) {
   const i64 rows = o.taps * o.depth, group_floats = rows * round_up(o.columns, W);
   float* packed = scratch<float>(context, o.groups * group_floats + NR);
-  if (!packed) return nullptr;
+  i64* place = scratch<i64>(context, o.kernel + 1);
+  if (!packed || !place) return nullptr;
+  for (i64 t = 0; t < o.kernel; t++) place[t] = -1;
+  for (i64 t = 0; t < o.taps; t++) place[o.tap[t]] = t;
   constexpr i64 block = 8;  // of k: the rows of all taps that are written together stay in L1
   const i64 panels = ceil_div(o.columns, NR), blocks = ceil_div(o.depth, block);
   auto task = [&](i64 i, int) {
     const i64 k = i % blocks * block, panel = i / blocks % panels, group = i / blocks / panels;
     const i64 columns = min<i64>(NR, o.columns - panel * NR), width = columns > W ? NR : W;
-    pack_weight_rows(o, packed + group * group_floats + panel * rows * NR,
-                     w + group * o.group_stride + panel * NR * o.column_stride, width, columns, k,
-                     min(k + block, o.depth));
+    pack_weight_panel(o, place, packed + group * group_floats + panel * rows * NR,
+                      w + group * o.group_stride + panel * NR * o.column_stride, width, columns, k,
+                      min(k + block, o.depth));
   };
   for_tasks(context, o.groups * group_floats * 8, o.groups * panels * blocks, task);  // a copy costs some 8 of them
   return packed;
@@ -67,8 +99,8 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
   const i64 depth = g.channels;
   for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
   g.weights = pack_weights(
-      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel}, p.w,
-      context);
+      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel, kernel},
+      p.w, context);
   if (!g.weights) return;
   // Undilated taps of a row touch contiguous memory (unless its pixels are moved apart): one tap with a longer run.
   const bool fused = p.dil_w == 1 && p.groups == 1 && !pixels_collide(g.channels);
@@ -106,8 +138,8 @@ void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& c
       g.rows = ceil_div(p.ih - ry, p.stride_h), g.columns = ceil_div(p.iw - rx, p.stride_w);
       const i64 column_stride = kernel, k_stride = g.outputs * kernel;
       g.weights = pack_weights(
-          {g.taps, depth, g.outputs, g.groups, taps.offset, k_stride, column_stride, g.channels * k_stride}, p.w,
-          context);
+          {g.taps, depth, g.outputs, g.groups, taps.offset, k_stride, column_stride, g.channels * k_stride, kernel},
+          p.w, context);
       if (!g.weights) return;
       Gather whole = g;
       if (is_pointwise(p)) join_images(whole);

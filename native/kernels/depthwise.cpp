@@ -139,6 +139,8 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
       }
     }
     for (i64 r = 0; first && r < g.step_h; r++) prefetch(below + r * line + column * t.x_step, pixels * t.x_step);
+    // Stores that leave gaps would wait for their lines.
+    if (first && t.y_step != g.channels) prefetch(t.y + 2 * tile_pixels * t.y_step, pixels * t.y_step);
     run_pixels(t, pixels);
     column += pixels;
   }
