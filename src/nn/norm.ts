@@ -21,7 +21,7 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean
 }
 
-/** @internal */
+/** What batch normalisation of lines and images shares. */
 export abstract class BatchNorm extends Module {
   readonly weight: Tensor | null
   readonly bias: Tensor | null

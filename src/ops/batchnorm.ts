@@ -12,7 +12,7 @@ import { mean, sum } from './reduce.js'
 import { centredAndScale } from './rownorm.js'
 import { channelsLast, contiguous, reshape } from './view.js'
 
-/** @internal The least and the largest value that an activation lets through. */
+/** The least and the largest value that an activation lets through. */
 export type Limits = readonly [number, number]
 const unlimited: Limits = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
 
