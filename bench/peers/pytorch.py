@@ -53,10 +53,10 @@ def training(work, layout):
     x = torch.rand(work["batch"], *shape)
     if x.dim() == 4:
         x = x.contiguous(memory_format=layout)
-    y = targets(work["batch"])
     optimizer = optimizer(model.parameters())
 
     def step():
+        y = targets(work["batch"])  # new each time: learnt by heart, gradients become denormal
         optimizer.zero_grad(set_to_none=True)
         loss = criterion(model(x), y)
         loss.backward()
