@@ -60,7 +60,8 @@ void check_passes(const Shape& s, bool affine, bool training, double low = -INFI
   const Buffer<double> xd = converted<double>(x), dyd = converted<double>(dy), md = converted<double>(mean),
                        rd = converted<double>(rstd), wd = converted<double>(weight), bd = converted<double>(bias);
   Buffer<double> y(s.size()), dx(s.size()), dw(s.c), db(s.c);
-  const double of_sums = 1e-5 * std::fmax(1, s.rows / 256.);  // that may cancel: the error is one of their terms
+  // Limits leave other terms to cancel: at worst 1.3e-5 of sums whose terms add up to some 300.
+  const double of_sums = low > -INFINITY || high < INFINITY ? 2e-5 : 1e-5;
   Workers serial(1);
   reference::batch_norm<double>(
       {y, xd, md, rd, affine ? wd.data() : nullptr, affine ? bd.data() : nullptr, s.rows, s.c, low, high}, serial);
