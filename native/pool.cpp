@@ -18,6 +18,7 @@ void run(int, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,12 +32,29 @@ namespace {
 struct Job {
   void (*fn)(void*, i64, int);
   void* closure;
-  i64 tasks;
+  i64 first;  // task
   int shares;
 };
 
-// Long enough to bridge two commands, short enough not to starve the event loop.
-constexpr auto spin = std::chrono::microseconds(30);
+// What is left of a worker's tasks, [begin, end) in one word: its owner takes the first, thieves take the last.
+struct alignas(64) Share {
+  std::atomic<u64> left{0};
+
+  void set(u64 begin, u64 end) { left.store(begin | end << 32, std::memory_order_relaxed); }
+  i64 take(bool first) {
+    u64 was = left.load(std::memory_order_relaxed);
+    for (;;) {
+      const u64 begin = was & ~u32(0), end = was >> 32;
+      if (begin >= end) return -1;
+      const u64 now = first ? was + 1 : was - (u64(1) << 32);
+      if (left.compare_exchange_weak(was, now, std::memory_order_relaxed)) return i64(first ? begin : end - 1);
+    }
+  }
+};
+
+// About what it costs to wake a thread, so never much worse than going to sleep at once; and short enough not to starve
+// the event loop.
+constexpr auto spin = std::chrono::microseconds(100);
 
 // Never destroyed: a process may exit while workers run, and their threads must outlive every destructor.
 template <class T>
@@ -56,6 +74,7 @@ std::condition_variable& done = immortal<Parking>().done;
 std::vector<std::thread>& workers = immortal<std::vector<std::thread> >();  // changed by the owner only
 std::atomic<int> count{0};                                                  // of workers
 Job job;
+std::unique_ptr<Share[]>& shares = immortal<std::unique_ptr<Share[]> >();  // of each worker, the owner's first
 std::atomic<u32> epoch{0};    // counts jobs
 std::atomic<int> pending{0};  // workers still at this job
 std::atomic<int> parked{0};
@@ -85,9 +104,13 @@ bool spin_until(const Ready& ready) {
   return false;
 }
 
-void share(const Job& j, int worker) {
-  i64 end = j.tasks * (worker + 1) / j.shares;
-  for (i64 task = j.tasks * worker / j.shares; task < end; task++) j.fn(j.closure, task, worker);
+// The worker's own tasks in their order, then what others have not begun: one that has lost its core, or was woken late,
+// holds up nobody.
+void work_on(const Job& j, int worker) {
+  for (int i = 0; i < j.shares; i++) {
+    Share& share = shares[size_t(worker + i) % size_t(j.shares)];
+    for (i64 task; (task = share.take(i == 0)) >= 0;) j.fn(j.closure, j.first + task, worker);
+  }
 }
 
 void serve(int worker, u32 seen) {
@@ -102,7 +125,7 @@ void serve(int worker, u32 seen) {
     }
     if (ending.load()) return;
     seen = epoch.load();
-    if (worker < job.shares) share(job, worker);
+    if (worker < job.shares) work_on(job, worker);
     if (pending.fetch_sub(1) == 1) {
       std::lock_guard<std::mutex> lock(parking);
       done.notify_one();
@@ -137,6 +160,7 @@ void retain() {
 
 void grow(int threads) {
   std::lock_guard<std::mutex> own(ownership);
+  if (int(workers.size()) < threads - 1) shares.reset(new Share[size_t(threads)]);
   while (int(workers.size()) < threads - 1) {
     int id = int(workers.size()) + 1;
     workers.emplace_back(serve, id, epoch.load());
@@ -158,14 +182,11 @@ void release() {
   ending.store(false);
 }
 
-void run(int threads, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
-  int shares = i64(threads) < tasks ? threads : int(tasks);
-  std::unique_lock<std::mutex> own(ownership, std::defer_lock);
-  if (shares <= 1 || inside || !own.try_lock()) {
-    for (i64 task = 0; task < tasks; task++) fn(closure, task, 0);
-    return;
-  }
-  job = {fn, closure, tasks, shares};
+// One job of at most so many tasks as a share can count.
+static void run_job(const Job& next, i64 tasks) {
+  for (int w = 0; w < next.shares; w++)
+    shares[size_t(w)].set(u64(tasks * w / next.shares), u64(tasks * (w + 1) / next.shares));
+  job = next;
   pending.store(count.load());
   epoch.fetch_add(1);
   if (parked.load() > 0) {
@@ -173,13 +194,25 @@ void run(int threads, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
     work.notify_all();
   }
   inside = true;
-  share(job, 0);
+  work_on(job, 0);
   inside = false;
   auto finished = [] { return pending.load() == 0; };
   if (!spin_until(finished)) {
     std::unique_lock<std::mutex> lock(parking);
     done.wait(lock, finished);
   }
+}
+
+void run(int threads, i64 tasks, void (*fn)(void*, i64, int), void* closure) {
+  const int sharing = i64(threads) < tasks ? threads : int(tasks);
+  std::unique_lock<std::mutex> own(ownership, std::defer_lock);
+  if (sharing <= 1 || inside || !own.try_lock()) {
+    for (i64 task = 0; task < tasks; task++) fn(closure, task, 0);
+    return;
+  }
+  constexpr i64 most = i64(1) << 31;
+  for (i64 first = 0; first < tasks; first += most)
+    run_job({fn, closure, first, sharing}, tasks - first < most ? tasks - first : most);
 }
 
 }  // namespace quern::pool

@@ -66,7 +66,8 @@ namespace args {
 // What a kernel may ask of the engine while it runs.
 struct Context {
   int threads;  // workers that parallel() may use, at least 1
-  // Runs fn(closure, task, worker) for each task in [0, tasks), worker < threads; the split is static and contiguous.
+  // Runs fn(closure, task, worker) for each task in [0, tasks), worker < threads. Neighbouring tasks mostly fall to one
+  // worker, but any may take any: only memory to work in may depend on it.
   void (*run)(Context&, i64 tasks, void (*fn)(void* closure, i64 task, int worker), void* closure);
   // 64-byte aligned memory that lives until the command ends; null when there is none: the kernel then returns at
   // once and the engine reports it.
