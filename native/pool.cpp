@@ -75,8 +75,8 @@ std::vector<std::thread>& workers = immortal<std::vector<std::thread> >();  // c
 std::atomic<int> count{0};                                                  // of workers
 Job job;
 std::unique_ptr<Share[]>& shares = immortal<std::unique_ptr<Share[]> >();  // of each worker, the owner's first
-std::atomic<u32> epoch{0};    // counts jobs
-std::atomic<int> pending{0};  // workers still at this job
+std::atomic<u32> epoch{0};                                                 // counts jobs
+std::atomic<int> pending{0};                                               // workers still at this job
 std::atomic<int> parked{0};
 std::atomic<bool> ending{false};
 int users = 0;
@@ -104,8 +104,8 @@ bool spin_until(const Ready& ready) {
   return false;
 }
 
-// The worker's own tasks in their order, then what others have not begun: one that has lost its core, or was woken late,
-// holds up nobody.
+// The worker's own tasks in their order, then what others have not begun: one that has lost its core, or was woken
+// late, holds up nobody.
 void work_on(const Job& j, int worker) {
   for (int i = 0; i < j.shares; i++) {
     Share& share = shares[size_t(worker + i) % size_t(j.shares)];

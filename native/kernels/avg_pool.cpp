@@ -66,21 +66,52 @@ void divide_row(const args::avg_pool2d_backward<float>& p, float* out, i64 image
   }
 }
 
-// One row of dx: each pixel gathers from the windows that cover it. `divided` has room for the rows of these.
-void gather_row(args::avg_pool2d_backward<float> p, i64 row, float* divided) {
-  const i64 image = row / p.ih, ih = row % p.ih, line = static_cast<i64>(p.ow) * p.c;
-  const Cover rows = p.adaptive ? adaptive_cover(ih, p.ih, p.oh) : plain_cover(ih, p.oh, p.kh, p.stride_h, p.pad_h);
-  for (i64 oh = rows.first; oh <= rows.last; oh++) divide_row(p, divided + (oh - rows.first) * line, image, oh);
+// Windows over one column of dx.
+template <class Args>
+QUERN_INLINE Cover column_cover(const Args& p, i64 iw) {
+  return p.adaptive ? adaptive_cover(iw, p.iw, p.ow) : plain_cover(iw, p.ow, p.kw, p.stride_w, p.pad_w);
+}
+template <class Args>
+QUERN_INLINE Cover row_cover(const Args& p, i64 ih) {
+  return p.adaptive ? adaptive_cover(ih, p.ih, p.oh) : plain_cover(ih, p.oh, p.kh, p.stride_h, p.pad_h);
+}
+
+// dx(c) of one pixel: the sum over `height` rows of `width` neighbours each; H·S of them, 0: as the arguments say.
+template <int H, int S>
+QUERN_INLINE void gather_pixel(float* dx, i64 channels, const float* divided, i64 line, i64 height, i64 width) {
+  if (H) height = H, width = S;
+  for (i64 c = 0; c < channels; c += W) {
+    vf sum{};
+    for (i64 r = 0; r < height; r++)
+      for (i64 s = 0; s < width; s++) sum += load(divided + r * line + s * channels + c);
+    store_lanes(dx + c, sum, channels - c);
+  }
+}
+
+// One row of dx: each pixel gathers from the windows that cover it. `divided` has room for the rows of these, and holds
+// those of the row before.
+void gather_row(args::avg_pool2d_backward<float> p, i64 row, const Cover* covers, float* divided, bool first) {
+  const i64 image = row / p.ih, ih = row % p.ih, line = static_cast<i64>(p.ow) * p.c, next = p.iw * p.c;
+  const Cover rows = row_cover(p, ih), before = row_cover(p, ih - 1);
+  const bool held = !first && ih > 0 && before.first == rows.first && before.last == rows.last;
+  for (i64 oh = rows.first; oh <= rows.last && !held; oh++)
+    divide_row(p, divided + (oh - rows.first) * line, image, oh);
   float* dx = p.dx + row * p.iw * p.c;
+  const i64 height = rows.last - rows.first + 1;
   for (i64 iw = 0; iw < p.iw; iw++, dx += p.c) {
-    const Cover columns =
-        p.adaptive ? adaptive_cover(iw, p.iw, p.ow) : plain_cover(iw, p.ow, p.kw, p.stride_w, p.pad_w);
-    for (i64 c = 0; c < p.c; c += W) {
-      vf sum{};
-      for (i64 r = 0; r <= rows.last - rows.first; r++)
-        for (i64 ow = columns.first; ow <= columns.last; ow++) sum += load(divided + r * line + ow * p.c + c);
-      store_lanes(dx + c, sum, p.c - c);
-    }
+    const i64 width = covers[iw].last - covers[iw].first + 1;
+    const float* from = divided + covers[iw].first * p.c;
+    prefetch(dx + next, p.c);
+    if (height == 1 && width == 1)
+      gather_pixel<1, 1>(dx, p.c, from, line, 1, 1);
+    else if (height == 1 && width == 2)
+      gather_pixel<1, 2>(dx, p.c, from, line, 1, 2);
+    else if (height == 2 && width == 1)
+      gather_pixel<2, 1>(dx, p.c, from, line, 2, 1);
+    else if (height == 2 && width == 2)
+      gather_pixel<2, 2>(dx, p.c, from, line, 2, 2);
+    else
+      gather_pixel<0, 0>(dx, p.c, from, line, height, width);
   }
 }
 
@@ -100,9 +131,13 @@ void avg_pool2d_backward(const args::avg_pool2d_backward<float>& p, Context& con
   const i64 block = max<i64>(1, chunk / row), covering = p.adaptive ? ceil_div(p.oh, p.ih) + 1 : p.kh;
   const i64 floats = round_up(covering * p.ow * p.c + W, 16);
   float* divided = scratch<float>(context, floats * context.threads);
-  if (!divided) return;
+  Cover* covers = scratch<Cover>(context, p.iw);
+  if (!divided || !covers) return;
+  for (i64 iw = 0; iw < p.iw; iw++) covers[iw] = column_cover(p, iw);
   parallel_if(context, rows * row, ceil_div(rows, block), [&](i64 task, int worker) {
-    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) gather_row(p, i, divided + worker * floats);
+    const i64 first = task * block;
+    for (i64 i = first; i < min(rows, first + block); i++)
+      gather_row(p, i, covers, divided + worker * floats, i == first);
   });
 }
 

@@ -32,17 +32,21 @@ void choose_units(Plan& w, const Args& p, int threads) {
   w.together = min<i64>(w.panels, 128 / NR);
   w.panel_groups = ceil_div(w.panels, w.together);
   // Few enough for the copies to share L2, many enough to pay for loading the sums again.
-  const i64 most = min<i64>(1024, 65536 / (NR * w.together));
+  const i64 most = min<i64>(1024, 32768 / (NR * w.together));
   const i64 fit = max<i64>(64, min(most, ceil_div(pixels, 4 * threads)));
   w.images = max<i64>(1, min<i64>(fit / image_pixels, p.n));
   w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
   w.across_y = ceil_div(p.oh, w.unit_rows);
   w.units = ceil_div(p.n, w.images) * w.across_y;
-  // Tasks that the threads can share evenly.
-  w.slices = 1;
-  while (w.groups * w.panel_groups * w.slices % threads != 0) w.slices++;
+  // Tasks that the threads can share evenly: some for each where every slice still sums many pixels.
+  const i64 whole = w.groups * w.panel_groups, some = pixels / (1024 * w.panel_groups);
+  const i64 wanted = threads * max<i64>(1, min<i64>(4, some / threads));
   const i64 affordable = max<i64>(1, (i64(16) << 20) / max<i64>(1, w.slice_floats));
+  w.slices = 1;
+  while (threads > 1 && whole * w.slices % wanted != 0) w.slices++;
   w.slices = min(min(w.slices, w.units), affordable);
+  w.images = ceil_div(p.n, round_up(ceil_div(p.n, w.images), w.across_y == 1 ? min<i64>(w.slices, p.n) : 1));
+  w.units = ceil_div(p.n, w.images) * w.across_y;
 }
 
 Plan make_plan(const Args& p, int threads) {

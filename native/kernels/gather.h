@@ -6,6 +6,7 @@
 namespace quern::QUERN_ISA {
 
 constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
+constexpr i64 slab_pixels = 2048;        // of y: small enough for the tables to be made in no time
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
 
 // Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
@@ -63,7 +64,8 @@ inline Slabs make_slabs(const Gather& g, int threads) {
   s.row = s.padded ? s.width * s.pixel : g.width * s.pixel;
 
   const i64 image_floats = source_rows(g, g.rows, span) * s.row;
-  s.images = max<i64>(1, min(slab_floats / max<i64>(1, image_floats), g.images / (4 * threads)));
+  const i64 fitting = min(slab_floats / max<i64>(1, image_floats), slab_pixels / max<i64>(1, g.rows * g.columns));
+  s.images = max<i64>(1, min(fitting, g.images / (4 * threads)));
   s.rows = g.rows;
   if (image_floats > slab_floats) {
     const i64 fit = max<i64>(1, ((slab_floats / s.row) - span) / g.step_h + 1);

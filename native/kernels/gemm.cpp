@@ -7,39 +7,45 @@ namespace {
 
 using Args = args::matmul<float>;
 
-constexpr i64 k_block = 384;        // rows of a packed panel of B: 48 KB with AVX-512
+constexpr i64 k_block = 512;        // rows of a packed panel of B: 48 KB with AVX-512
 constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
-constexpr i64 m_block = 512;        // rows of A that share one packing of B; with k_block they fill most of L2
+constexpr i64 m_block = 252;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
+constexpr i64 large_work = i64(1) << 26;    // multiply-adds
+constexpr i64 most_shared = i64(16) << 20;  // floats of a packed B that all tasks share
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
 struct Plan {
   i64 m_blocks, n_chunks, k_blocks;
   i64 block_m, chunk_n, group_n, block_k;
-  bool pack_b, pack_a;
-  A kind;       // where the tiles find A, copied or not
-  i64 a_pitch;  // A::rows: from row to row of the copy
-  float* memory;
-  i64 b_floats, worker_floats;
+  bool pack_b, share_b, pack_a;  // share_b: all of B is packed before the tasks begin, else each packs what it needs
+  A kind;                        // where the tiles find A, copied or not
+  i64 a_pitch;                   // A::rows: from row to row of the copy
+  float *memory, *shared;
+  i64 b_floats, shared_floats, worker_floats;
 };
 
 i64 greatest_common_divisor(i64 a, i64 b) { return b == 0 ? a : greatest_common_divisor(b, a % b); }
 
-// Shares of equal size: of columns as far as the number of panels divides, else of rows too.
+// Tasks of equal size. Large products are cut into blocks of rows, which share one packing of B; small ones rather into
+// chunks of columns, which need not wait for one.
 void cut(Plan& plan, const Args& p, int threads) {
-  const i64 panels = ceil_div(p.n, NR);
-  plan.m_blocks = ceil_div(p.m, m_block);
+  const i64 panels = ceil_div(p.n, NR), blocks = ceil_div(p.m, m_block);
+  const bool large = p.batch == 1 && i64(p.m) * p.n * p.k >= large_work && p.m >= 4 * MR * threads;
+  plan.m_blocks = large ? max(blocks, min<i64>(4 * threads, p.m / (8 * MR))) : blocks;
   plan.n_chunks = 1;
-  const i64 blocks = p.batch * plan.m_blocks;
-  if (blocks % threads != 0 && blocks < 8 * threads) {
+  if (const i64 tasks = p.batch * plan.m_blocks; tasks < 4 * threads && !large) {
     plan.n_chunks = greatest_common_divisor(panels, threads);
+    while (panels % (2 * plan.n_chunks) == 0 && panels >= 4 * plan.n_chunks && plan.n_chunks < 4 * threads)
+      plan.n_chunks *= 2;
     const i64 rest = threads / plan.n_chunks;
     if (rest > 1 && p.m >= 4 * MR * rest)
       plan.m_blocks = round_up(plan.m_blocks, rest);
     else
       plan.n_chunks = min<i64>(panels, threads);
   }
-  plan.block_m = ceil_div(p.m, plan.m_blocks);
+  plan.block_m = ceil_div(ceil_div(p.m, MR), plan.m_blocks) * MR;
   plan.chunk_n = ceil_div(panels, plan.n_chunks) * NR;
+  plan.share_b = large && plan.m_blocks > 1 && i64(p.k) * p.n <= most_shared;
 }
 
 Plan make_plan(const Args& p, int threads) {
@@ -52,6 +58,7 @@ Plan make_plan(const Args& p, int threads) {
 
   // A copy of B pays once it serves a few tiles; a copy of A, once it serves a few panels.
   plan.pack_b = p.b_col_stride != 1 || (plan.block_m > 2 * MR && i64(p.k) * p.n > 4096);
+  plan.share_b = plan.share_b && plan.pack_b;
   const bool rows = p.a_col_stride == 1, steps = p.a_row_stride == 1;
   const bool wide = plan.chunk_n > 4 * NR;
   // Rows that lie a multiple of 4 KB apart share one set of L1.
@@ -60,19 +67,40 @@ Plan make_plan(const Args& p, int threads) {
   plan.kind = copy_a || (steps && !rows) ? A::steps : A::rows;
   plan.a_pitch = plan.block_k + 16;
   plan.group_n = min<i64>(panels_together, ceil_div(plan.chunk_n, NR)) * NR;
-  plan.b_floats = plan.pack_b ? plan.block_k * plan.group_n : 0;
+  plan.shared_floats = plan.share_b ? i64(p.k) * round_up(p.n, W) + NR : 0;
+  plan.b_floats = plan.pack_b && !plan.share_b ? plan.block_k * plan.group_n : 0;
   plan.worker_floats = round_up(plan.b_floats + (plan.pack_a ? plan.block_m * plan.a_pitch : 0) + NR, 16);
   return plan;
 }
 
+// The copy of a(m,k), tile after tile in k-major order.
 void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
-  if (p.a_col_stride == 1) {
-    i64 offset[MR];
-    for (i64 i = 0; i < m; i++) offset[i] = i * p.a_row_stride;
-    return pack_rows(out, a, offset, m, k);
+  if (p.a_row_stride == 1) {
+    // A few rows of memory at a time, while the next are fetched. A store's surplus lanes are written again by the next
+    // steps'; after the last another tile may begin.
+    constexpr i64 step = 8;
+    for (i64 j = 0; j < k; j += step, a += step * p.a_col_stride) {
+      const i64 end = min(step, k - j), next = j + step < k ? step * p.a_col_stride : 0;
+      for_tiles(m, [&](i64 i, int rows) {
+        for (i64 l = 0; l < end; l++)
+          for (int v = 0; v < rows; v += W) {
+            const float* from = a + l * p.a_col_stride + i + v;
+            __builtin_prefetch(from + next);
+            store_lanes(out + i * k + (j + l) * rows + v, load(from), (k - j - l) * rows - v);
+          }
+      });
+    }
+    return;
   }
-  for (i64 j = 0; j < k; j++)
-    for (i64 i = 0; i < m; i++) out[j * m + i] = a[i * p.a_row_stride + j * p.a_col_stride];
+  for_tiles(m, [&](i64 i, int rows) {
+    float* tile = out + i * k;
+    const float* from = a + i * p.a_row_stride;
+    i64 offset[MR];
+    for (int r = 0; r < rows; r++) offset[r] = r * p.a_row_stride;
+    if (p.a_col_stride == 1) return pack_rows(tile, from, offset, rows, k);
+    for (i64 j = 0; j < k; j++)
+      for (int r = 0; r < rows; r++) tile[j * rows + r] = from[offset[r] + j * p.a_col_stride];
+  });
 }
 
 void copy_rows(const Args& p, float* out, i64 pitch, const float* a, i64 m, i64 k) {
@@ -86,8 +114,10 @@ void copy_rows(const Args& p, float* out, i64 pitch, const float* a, i64 m, i64 
 
 // The copy of a(m,k): A::steps tile after tile in k-major order, A::rows row after row.
 void copy_block(const Plan& plan, const Args& p, float* out, const float* a, i64 m, i64 k) {
-  if (plan.kind == A::rows) return copy_rows(p, out, plan.a_pitch, a, m, k);
-  for_tiles(m, [&](i64 i, int rows) { copy_steps(p, out + i * k, a + i * p.a_row_stride, rows, k); });
+  if (plan.kind == A::rows)
+    copy_rows(p, out, plan.a_pitch, a, m, k);
+  else
+    copy_steps(p, out, a, m, k);
 }
 
 // One panel of C: all tiles of m rows. `a` is the block of A, or its copy.
@@ -122,12 +152,12 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
       const int columns = static_cast<int>(min<i64>(NR, n0 + n - j));
       const i64 width = columns > W ? NR : W, in_group = (j - n0) % plan.group_n;
       const float* b_block = b + k0 * p.b_row_stride + j * p.b_col_stride;
-      if (plan.pack_b && in_group == 0)
+      if (plan.b_floats > 0 && in_group == 0)
         pack_panels(b_copy, b_block, p.b_row_stride, p.b_col_stride, k, min<i64>(plan.group_n, n0 + n - j));
       Tile t{};
       t.a_offset = a_offset, t.c_offset = c_offset, t.delta = &zero;
       t.taps = 1, t.run = k;
-      t.b = plan.pack_b ? b_copy + in_group * k : b_block;
+      t.b = plan.share_b ? plan.shared + k0 * round_up(p.n, W) + j * k : plan.pack_b ? b_copy + in_group * k : b_block;
       t.b_step = plan.pack_b ? width : p.b_row_stride;
       t.c = out + m0 * p.n + j;
       t.columns = columns;
@@ -139,18 +169,37 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
   }
 }
 
+// All of B, packed: block of k after block, panel after panel.
+void pack_shared(const Plan& plan, const Args& p, Context& context, i64 work) {
+  const i64 group = panels_together * NR, groups = ceil_div(p.n, group);
+  for_tasks(context, work, plan.k_blocks * groups, [&](i64 i, int) {
+    const i64 k0 = i / groups * plan.block_k, k = min<i64>(plan.block_k, p.k - k0), j = i % groups * group;
+    float* out = plan.shared + k0 * round_up(p.n, W) + j * k;
+    pack_panels(out, p.b + k0 * p.b_row_stride + j * p.b_col_stride, p.b_row_stride, p.b_col_stride, k,
+                min<i64>(group, p.n - j));
+  });
+}
+
 void blocked_matmul(const Args& p, Context& context, i64 work) {
   const int threads = work < serial_work ? 1 : context.threads;
   Plan plan = make_plan(p, threads);
+  if (plan.share_b) {
+    plan.shared = scratch<float>(context, plan.shared_floats);
+    if (!plan.shared) return;
+    pack_shared(plan, p, context, work);
+  }
   if (plan.pack_a || plan.pack_b) {
     plan.memory = scratch<float>(context, plan.worker_floats * threads);
     if (!plan.memory) return;
   }
   const i64 per_product = plan.m_blocks * plan.n_chunks;
+  // Cut between full tiles.
+  const i64 tiles = ceil_div(p.m, MR);
+  auto row = [&](i64 block) { return min<i64>(p.m, tiles * block / plan.m_blocks * MR); };
   auto task = [&](i64 i, int worker) {
-    const i64 batch = i / per_product, m0 = i % per_product / plan.n_chunks * plan.block_m;
+    const i64 batch = i / per_product, block = i % per_product / plan.n_chunks, m0 = row(block);
     const i64 n0 = i % plan.n_chunks * plan.chunk_n;
-    const i64 m = min(plan.block_m, p.m - m0), n = min(plan.chunk_n, p.n - n0);
+    const i64 m = row(block + 1) - m0, n = min(plan.chunk_n, p.n - n0);
     if (m <= 0 || n <= 0) return;
     run_block(plan, p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride,
               p.b + batch * p.b_batch_stride, m0, m, n0, n, plan.memory + worker * plan.worker_floats);

@@ -64,24 +64,34 @@ QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
   }
 }
 
-template <int M, int N>
-QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
+template <int M, int N, class F>
+QUERN_INLINE void for_each(const F& f) {
   QUERN_UNROLL
   for (int m = 0; m < M; m++) {
     QUERN_UNROLL
-    for (int v = 0; v < N; v++) {
-      const int left = t.columns - v * W;
-      if (left <= 0) continue;
-      float* c = t.c + t.c_offset[m] + v * W;
-      vf y = acc[m][v];
-      if (t.accumulate) y += left >= W ? load(c) : load_first(c, left);
-      if (t.relu) y = max_or_b(vf{}, y);  // in this order NaN stays NaN
-      if (left >= W)
-        store(c, y);
-      else
-        store_first(c, y, left);
-    }
+    for (int v = 0; v < N; v++) f(m, v);
   }
+}
+
+// Each question is asked once a tile, not once a vector.
+template <int M, int N>
+QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
+  float* const c = t.c;
+  const i64* const offset = t.c_offset;
+  auto at = [&](int m, int v) { return c + offset[m] + v * W; };
+  const bool whole = t.columns >= N * W;
+  auto left = [&](int v) { return t.columns - v * W; };
+  if (t.accumulate) {
+    if (whole)
+      for_each<M, N>([&](int m, int v) { acc[m][v] += load(at(m, v)); });
+    else
+      for_each<M, N>([&](int m, int v) { acc[m][v] += left(v) >= W ? load(at(m, v)) : load_first(at(m, v), left(v)); });
+  }
+  if (t.relu) for_each<M, N>([&](int m, int v) { acc[m][v] = max_or_b(vf{}, acc[m][v]); });  // so NaN stays NaN
+  if (whole)
+    for_each<M, N>([&](int m, int v) { store(at(m, v), acc[m][v]); });
+  else
+    for_each<M, N>([&](int m, int v) { store_lanes(at(m, v), acc[m][v], left(v)); });
 }
 
 template <A kind, int M, int N>

@@ -90,8 +90,9 @@ inline void pack_panels(float* out, const float* x, i64 row_stride, i64 col_stri
                       columns - j > W ? NR : W);
     return;
   }
-  // Rows outside: memory is read in order.
-  for (i64 i = 0; i < k; i++, x += row_stride)
+  // Rows outside: memory is read in order. Rows far apart are fetched ahead.
+  for (i64 i = 0; i < k; i++, x += row_stride) {
+    if (col_stride == 1 && i + 8 < k) prefetch(x + 8 * row_stride, columns);
     for (i64 j = 0; j < columns; j += NR) {
       const i64 width = columns - j > W ? NR : W;
       float* to = out + j * k + i * width;
@@ -104,6 +105,7 @@ inline void pack_panels(float* out, const float* x, i64 row_stride, i64 col_stri
           for (i64 l = 0; l < W; l++) to[v + l] = l < left ? from[l * col_stride] : 0;
       }
     }
+  }
 }
 
 // out(k,m) = x[offset[m] + k]: contiguous rows, copied to the order of A::steps

@@ -144,53 +144,57 @@ void scatter_row(Backward p, i64 image, i64 oh) {
   }
 }
 
-// A window over an input pixel: where its dy is, and which of its taps the pixel is.
+// A window over an input pixel: where its dy is, and which of its taps the pixel is. Along one dim first, of the window
+// and the tap in it.
 struct Covering {
   i64 at;
   i32 tap;
 };
 
+// The windows of one dim over input position i, backwards: in the order of taps. Returns how many.
+i64 windows_over(Covering* out, i32 i, i32 pad, i32 taps, i32 dilation, i32 stride, i32 count) {
+  const i32 reach = i + pad - (taps - 1) * dilation;
+  const i32 first = reach > 0 ? (reach + stride - 1) / stride : 0, last = min((i + pad) / stride, count - 1);
+  i64 found = 0;
+  for (i32 o = last; o >= first; o--)
+    if (const i32 offset = i + pad - o * stride; offset % dilation == 0) out[found++] = {o, offset / dilation};
+  return found;
+}
+
 // dx(c) of one input pixel: dy of every window over it that has its maximum there. N: how many there are; 0: `count`.
 template <int N>
 QUERN_INLINE void gather_pixel(const Backward& p, float* dx, const Covering* windows, i64 count) {
-  if (N) count = N;
+  Covering window[N ? N : 1];
+  if (N) __builtin_memcpy(window, windows, sizeof window);
   for (i64 c = 0; c < p.c; c += W) {
     vf sum{};
-    for (i64 i = 0; i < count; i++) {
-      const i64 at = windows[i].at + c;
-      sum += select(load_index(p, at) == windows[i].tap, load(p.dy + at), vf{});
-    }
+    auto add = [&](const Covering& w) { sum += select(load_index(p, w.at + c) == w.tap, load(p.dy + w.at + c), vf{}); };
+    QUERN_UNROLL
+    for (int i = 0; i < N; i++) add(window[i]);
+    for (i64 i = 0; i < count && !N; i++) add(windows[i]);
     store_lanes(dx + c, sum, p.c - c);
   }
 }
 
-// The windows of one dim that cover input position i: from `first` to `last`, those whose tap falls on it.
-struct Windows {
-  i32 first, last;
+// What every row of dx shares: the windows over each of its columns.
+struct Columns {
+  const Covering* list;  // of column iw: from iw·kw on
+  const i32* counts;
 };
-QUERN_INLINE Windows windows_over(i32 i, i32 pad, i32 taps, i32 dilation, i32 stride, i32 count) {
-  const i32 reach = i + pad - (taps - 1) * dilation;
-  return {reach > 0 ? (reach + stride - 1) / stride : 0, min((i + pad) / stride, count - 1)};
-}
 
-// Any windows: each input pixel gathers. `windows` has room for one of each tap.
-void gather_row(Backward p, i64 image, i64 row, Covering* windows) {
-  const i32 ih = static_cast<i32>(row);
+// Any windows: each input pixel gathers. `own` has room for the windows over a row, and those over a pixel.
+void gather_row(Backward p, i64 image, i64 row, const Columns& columns, Covering* own) {
   const i64 line = static_cast<i64>(p.iw) * p.c;
-  float* dx = p.dx + (image * p.ih + ih) * p.iw * p.c;
-  const Windows rows = windows_over(ih, p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
-  for (i32 iw = 0; iw < p.iw; iw++, dx += p.c) {
-    const Windows columns = windows_over(iw, p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow);
+  float* dx = p.dx + (image * p.ih + row) * line;
+  Covering* windows = own + p.kh;
+  const i64 down = windows_over(own, static_cast<i32>(row), p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
+  for (i64 iw = 0; iw < p.iw; iw++, dx += p.c) {
+    const Covering* across = columns.list + iw * p.kw;
     i64 count = 0;
-    for (i32 oh = rows.last; oh >= rows.first; oh--) {  // backwards: in the order of taps
-      const i32 down = ih + p.pad_h - oh * p.stride_h;
-      if (p.dil_h != 1 && down % p.dil_h != 0) continue;
-      for (i32 ow = columns.last; ow >= columns.first; ow--) {
-        const i32 right = iw + p.pad_w - ow * p.stride_w;
-        if (p.dil_w != 1 && right % p.dil_w != 0) continue;
-        windows[count++] = {((image * p.oh + oh) * p.ow + ow) * p.c, down / p.dil_h * p.kw + right / p.dil_w};
-      }
-    }
+    for (i64 r = 0; r < down; r++)
+      for (i64 s = 0; s < columns.counts[iw]; s++)
+        windows[count++] = {((image * p.oh + own[r].at) * p.ow + across[s].at) * p.c,
+                            own[r].tap * p.kw + across[s].tap};
     prefetch(dx + line, p.c);
     if (count == 1)
       gather_pixel<1>(p, dx, windows, 1);
@@ -217,14 +221,21 @@ void max_pool2d_backward(const Backward& p, Context& context) {
   const bool apart = p.stride_h >= p.kh && p.stride_w >= p.kw && p.dil_h == 1 && p.dil_w == 1 && p.oh > 0;
   const i64 per_image = apart ? p.oh : p.ih, rows = per_image * p.n, taps = static_cast<i64>(p.kh) * p.kw;
   const i64 work = static_cast<i64>(p.n) * p.ih * p.iw * p.c, block = max<i64>(1, chunk * rows / max<i64>(1, work));
-  Covering* windows = scratch<Covering>(context, taps * context.threads);
-  if (!windows) return;
+  const i64 own = p.kh + taps;
+  Covering* lists = scratch<Covering>(context, own * context.threads + static_cast<i64>(p.iw) * p.kw);
+  i32* counts = scratch<i32>(context, p.iw);
+  if (!lists || !counts) return;
+  Covering* across = lists + own * context.threads;
+  for (i64 iw = 0; iw < p.iw && !apart; iw++)
+    counts[iw] = static_cast<i32>(
+        windows_over(across + iw * p.kw, static_cast<i32>(iw), p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow));
+  const Columns columns{across, counts};
   parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int worker) {
     for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) {
       if (apart)
         scatter_row(p, i / per_image, i % per_image);
       else
-        gather_row(p, i / per_image, i % per_image, windows + worker * taps);
+        gather_row(p, i / per_image, i % per_image, columns, lists + worker * own);
     }
   });
 }
