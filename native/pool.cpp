@@ -76,7 +76,9 @@ std::atomic<int> count{0};                                                  // o
 Job job;
 std::unique_ptr<Share[]>& shares = immortal<std::unique_ptr<Share[]> >();  // of each worker, the owner's first
 std::atomic<u32> epoch{0};                                                 // counts jobs
-std::atomic<int> pending{0};                                               // workers still at this job
+// How many workers are inside the job, and whether it is closed to those that come late: nobody waits for them.
+constexpr u32 closed = 1u << 31;
+std::atomic<u32> gate{closed};
 std::atomic<int> parked{0};
 std::atomic<bool> ending{false};
 int users = 0;
@@ -113,6 +115,19 @@ void work_on(const Job& j, int worker) {
   }
 }
 
+bool enter() {
+  u32 state = gate.load();
+  while (!(state & closed))
+    if (gate.compare_exchange_weak(state, state + 1)) return true;
+  return false;
+}
+
+void leave() {
+  if (gate.fetch_sub(1) != (closed | 1)) return;
+  std::lock_guard<std::mutex> lock(parking);
+  done.notify_one();
+}
+
 void serve(int worker, u32 seen) {
   inside = true;
   for (;;) {
@@ -125,11 +140,9 @@ void serve(int worker, u32 seen) {
     }
     if (ending.load()) return;
     seen = epoch.load();
+    if (!enter()) continue;
     if (worker < job.shares) work_on(job, worker);
-    if (pending.fetch_sub(1) == 1) {
-      std::lock_guard<std::mutex> lock(parking);
-      done.notify_one();
-    }
+    leave();
   }
 }
 
@@ -187,7 +200,7 @@ static void run_job(const Job& next, i64 tasks) {
   for (int w = 0; w < next.shares; w++)
     shares[size_t(w)].set(u64(tasks * w / next.shares), u64(tasks * (w + 1) / next.shares));
   job = next;
-  pending.store(count.load());
+  gate.store(0);
   epoch.fetch_add(1);
   if (parked.load() > 0) {
     { std::lock_guard<std::mutex> lock(parking); }
@@ -196,7 +209,8 @@ static void run_job(const Job& next, i64 tasks) {
   inside = true;
   work_on(job, 0);
   inside = false;
-  auto finished = [] { return pending.load() == 0; };
+  gate.fetch_or(closed);
+  auto finished = [] { return gate.load() == closed; };
   if (!spin_until(finished)) {
     std::unique_lock<std::mutex> lock(parking);
     done.wait(lock, finished);

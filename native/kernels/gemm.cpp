@@ -34,12 +34,11 @@ void cut(Plan& plan, const Args& p, int threads) {
   plan.m_blocks = large ? max(blocks, min<i64>(4 * threads, p.m / (8 * MR))) : blocks;
   plan.n_chunks = 1;
   if (const i64 tasks = p.batch * plan.m_blocks; tasks < 4 * threads && !large) {
-    plan.n_chunks = greatest_common_divisor(panels, threads);
-    while (panels % (2 * plan.n_chunks) == 0 && panels >= 4 * plan.n_chunks && plan.n_chunks < 4 * threads)
-      plan.n_chunks *= 2;
-    const i64 rest = threads / plan.n_chunks;
-    if (rest > 1 && p.m >= 4 * MR * rest)
-      plan.m_blocks = round_up(plan.m_blocks, rest);
+    const i64 rest = threads / greatest_common_divisor(panels, threads);
+    if (panels >= 4 * threads)
+      plan.n_chunks = min<i64>(4, panels / (2 * threads)) * threads;
+    else if (rest > 1 && p.m >= 4 * MR * rest)
+      plan.n_chunks = threads / rest, plan.m_blocks = round_up(plan.m_blocks, rest);
     else
       plan.n_chunks = min<i64>(panels, threads);
   }
@@ -194,12 +193,12 @@ void blocked_matmul(const Args& p, Context& context, i64 work) {
   }
   const i64 per_product = plan.m_blocks * plan.n_chunks;
   // Cut between full tiles.
-  const i64 tiles = ceil_div(p.m, MR);
+  const i64 tiles = ceil_div(p.m, MR), panels = ceil_div(p.n, NR);
   auto row = [&](i64 block) { return min<i64>(p.m, tiles * block / plan.m_blocks * MR); };
+  auto column = [&](i64 chunk) { return min<i64>(p.n, panels * chunk / plan.n_chunks * NR); };
   auto task = [&](i64 i, int worker) {
     const i64 batch = i / per_product, block = i % per_product / plan.n_chunks, m0 = row(block);
-    const i64 n0 = i % plan.n_chunks * plan.chunk_n;
-    const i64 m = row(block + 1) - m0, n = min(plan.chunk_n, p.n - n0);
+    const i64 chunk = i % plan.n_chunks, n0 = column(chunk), m = row(block + 1) - m0, n = column(chunk + 1) - n0;
     if (m <= 0 || n <= 0) return;
     run_block(plan, p, p.out + batch * p.out_batch_stride, p.a + batch * p.a_batch_stride,
               p.b + batch * p.b_batch_stride, m0, m, n0, n, plan.memory + worker * plan.worker_floats);
