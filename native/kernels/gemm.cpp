@@ -1,4 +1,5 @@
 #include "gemm_dot.h"
+#include "gemm_stream.h"
 #include "pack.h"
 
 namespace quern::QUERN_ISA {
@@ -49,9 +50,7 @@ void cut(Plan& plan, const Args& p, int threads) {
 
 Plan make_plan(const Args& p, int threads) {
   Plan plan{};
-  // A few rows of A only: B is streamed, some rows of it side by side.
-  const bool stream = p.m <= 4 && p.n >= 8 * NR && p.b_col_stride == 1;
-  plan.k_blocks = max<i64>(1, ceil_div(p.k, stream ? 32 : k_block));
+  plan.k_blocks = max<i64>(1, ceil_div(p.k, k_block));
   plan.block_k = ceil_div(p.k, plan.k_blocks);
   cut(plan, p, threads);
 
@@ -229,6 +228,8 @@ void matmul(const Args& p, Context& context) {
   // Transposing b pays once enough rows of a, or few enough of k, meet it.
   if (dot && (p.n <= 4 || p.m <= 8 || (p.m <= 128 && p.k >= 1024)))
     dot_batches(p, context, work);
+  else if (p.m <= stream_rows && p.n >= 4 * W && p.k > 0 && p.b_col_stride == 1)
+    stream_matmul(p, context, work);
   else
     blocked_matmul(p, context, work);
 }

@@ -112,6 +112,7 @@ TEST(matmul_of_vectors) {
   for (Layout b : layouts) {
     check_product({1, 3001, 257, 1, Layout::rows, b, true, true});
     check_product({4, 1500, 700, 1, Layout::columns, b});
+    check_product({2, 9001, 131, 2, Layout::strided, b, true, true});
     check_product({3001, 1, 257, 1, Layout::rows, b, true});
     check_product({1500, 4, 700, 1, Layout::columns, b});
   }
