@@ -1,7 +1,11 @@
 // One picture of a table: each row's share of the machine's limit, and how many times faster Quern is than each peer.
-import { type EChartsOption, init } from 'echarts'
+import { createRequire } from 'node:module'
+import type { EChartsOption } from 'echarts'
 import { formatNumber, ratio } from './report.js'
 import type { Cell, Result } from './table.js'
+
+// Required it is one file; imported it is hundreds, which take seconds.
+const { init } = createRequire(import.meta.url)('echarts') as typeof import('echarts')
 
 const width = 1200
 const rowHeight = 18

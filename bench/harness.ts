@@ -36,10 +36,11 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }
 
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
 interface Entry {
   contestant: Contestant
   count: number
-  rounds: number
   samples: number[]
 }
 
@@ -62,10 +63,13 @@ export async function interleave(
   for (const contestant of contestants) {
     await attempt(contestant, async () => entries.push(await warmedUp(contestant, budget)))
   }
+  const affordable = 4 * budget.chunk * budget.rounds
   for (let round = 0; round < budget.rounds; round++) {
     for (const entry of entries) {
-      if (round >= entry.rounds) continue
       const { contestant, count, samples } = entry
+      // One whose chunks take far longer than they should takes part in fewer rounds.
+      const soFar = samples.length
+      if (soFar > 0 && (soFar + 1) * count * mean(samples) > affordable) continue
       await delay(pause)
       const done = await attempt(contestant, async () => samples.push((await contestant.run(count)) / count))
       if (!done) entries = entries.filter((e) => e !== entry)
@@ -75,7 +79,7 @@ export async function interleave(
 }
 
 // Runs it until caches, threads and compilers have settled and it is known how many runs fill a chunk.
-async function warmedUp(contestant: Contestant, { rounds, chunk }: Budget): Promise<Entry> {
+async function warmedUp(contestant: Contestant, { chunk }: Budget): Promise<Entry> {
   let seconds = await contestant.run(1)
   // The first run is the slowest, but one that takes this long is no wiser the second time.
   if (seconds < 10 * chunk) seconds = await contestant.run(1)
@@ -86,7 +90,5 @@ async function warmedUp(contestant: Contestant, { rounds, chunk }: Budget): Prom
     count = Math.min(wanted, 100 * count)
     seconds = await contestant.run(count)
   }
-  // One whose single run is far longer than a chunk takes part in fewer rounds.
-  const affordable = Math.max(1, Math.floor((4 * chunk * rounds) / Math.max(seconds, chunk)))
-  return { contestant, count, rounds: Math.min(rounds, affordable), samples: [] }
+  return { contestant, count, samples: [] }
 }

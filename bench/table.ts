@@ -86,6 +86,19 @@ const perUnit: Partial<Record<Unit, number>> = { 'GFLOP/s': 1e9, 'GB/s': 1e9 }
 export const chosen = (plans: readonly Plan[], { sample, wanted }: Pick<Context, 'sample' | 'wanted'>): Plan[] =>
   plans.filter((plan) => wanted(plan.name) && (!sample || plan.quick))
 
+/** The chosen plans, one after another until the time is over; a note says how many were left then. */
+export function* inTime(context: Context, plans: readonly Plan[], notes: string[]): Generator<Plan> {
+  const selected = chosen(plans, context)
+  for (const [i, plan] of selected.entries()) {
+    if (performance.now() > context.deadline) {
+      notes.push(`The time was over before ${selected.length - i} more of ${selected.length} rows.`)
+      return
+    }
+    context.progress(`${plan.group} ${plan.name}`)
+    yield plan
+  }
+}
+
 /** Measures each plan with every peer that can do it, and the limit beside them. */
 export async function compare(
   context: Context,
@@ -95,13 +108,7 @@ export async function compare(
 ): Promise<{ rows: Row[]; notes: string[] }> {
   const rows: Row[] = []
   const notes: string[] = []
-  const selected = chosen(plans, context)
-  for (const [i, plan] of selected.entries()) {
-    if (performance.now() > context.deadline) {
-      notes.push(`The time was over before ${selected.length - i} more of ${selected.length} rows.`)
-      break
-    }
-    context.progress(`${plan.group} ${plan.name}`)
+  for (const plan of inTime(context, plans, notes)) {
     rows.push(await measureRow(context, plan, peers, budget, notes))
   }
   return { rows, notes }

@@ -6,7 +6,7 @@ import { kernelPlans } from './kernel-rows.js'
 const peers = ['quern', 'pytorch', 'onnxruntime'] as const
 
 export async function kernels(context: Context): Promise<Table> {
-  const budget = context.quick ? { rounds: 3, chunk: 0.02 } : { rounds: 7, chunk: 0.05 }
+  const budget = context.quick ? { rounds: 5, chunk: 0.01 } : { rounds: 7, chunk: 0.05 }
   const { rows, notes } = await compare(context, kernelPlans, peers, budget)
   return {
     ...{ name: 'kernels', title: 'Kernels', columns: columnsOf(rows, peers.map(titleOf)), subject: titleOf('quern') },

@@ -56,7 +56,7 @@ const inverted = (row: Row): Row => ({
 })
 
 export async function overhead(context: Context): Promise<Table> {
-  const budget = context.quick ? { rounds: 3, chunk: 0.05 } : { rounds: 7, chunk: 0.2 }
+  const budget = context.quick ? { rounds: 3, chunk: 0.03 } : { rounds: 7, chunk: 0.2 }
   const start = context.wanted(startName) ? [await startRow(context)] : []
   const { rows, notes } = await compare(context, overheadPlans, peers, budget)
   const all = [...start, ...rows.map(inverted)]

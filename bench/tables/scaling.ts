@@ -1,6 +1,6 @@
 // From one thread to all: the same work by two processes of Quern's, in turn.
 import { interleave } from '../harness.js'
-import { type Context, cellsOf, chosen, columnsOf, type Plan, type Row, type Table } from '../table.js'
+import { type Context, cellsOf, columnsOf, inTime, type Plan, type Row, type Table } from '../table.js'
 import { kernelPlans } from './kernel-rows.js'
 import { trainingPlans } from './training.js'
 
@@ -15,15 +15,15 @@ export async function scaling(context: Context): Promise<Table> {
   const counts = [1, ...[2, 4, 8, 16, 32, 64].filter((n) => n < context.threads), context.threads]
   const threads = [...new Set(counts)]
   const title = (n: number) => `${n} thread${n === 1 ? '' : 's'}`
-  const budget = context.quick ? { rounds: 3, chunk: 0.03 } : { rounds: 7, chunk: 0.2 }
+  const budget = context.quick ? { rounds: 3, chunk: 0.02 } : { rounds: 7, chunk: 0.2 }
   const rows: Row[] = []
-  for (const { group, name, unit, work, amount } of chosen(scalingPlans, context)) {
-    context.progress(`scaling, ${name}`)
+  const notes: string[] = []
+  for (const { group, name, unit, work, amount } of inTime(context, scalingPlans, notes)) {
     const contestants = await Promise.all(threads.map((n) => context.peers.contestants('quern', work, n, title(n))))
     const timings = await interleave(contestants.flat(), budget)
     rows.push({ group, name, unit, cells: cellsOf(timings, { amount, unit }) })
   }
   const columns = columnsOf(rows, threads.map(title))
   const subject = threads.length > 1 ? { subject: title(context.threads) } : {}
-  return { name: 'scaling', title: 'Scaling over threads', columns, ...subject, rows, absent: [], notes: [] }
+  return { name: 'scaling', title: 'Scaling over threads', columns, ...subject, rows, absent: [], notes }
 }

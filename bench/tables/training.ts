@@ -25,7 +25,7 @@ export const trainingPlans: Plan[] = [
 const peers = ['quern', 'pytorch', 'convnetjs'] as const
 
 export async function trainings(context: Context): Promise<Table> {
-  const budget = context.quick ? { rounds: 3, chunk: 0.1 } : { rounds: 7, chunk: 0.5 }
+  const budget = context.quick ? { rounds: 3, chunk: 0.05 } : { rounds: 7, chunk: 0.5 }
   const { rows, notes } = await compare(context, trainingPlans, peers, budget)
   return {
     ...{ name: 'training', title: 'Training', columns: columnsOf(rows, peers.map(titleOf)), subject: titleOf('quern') },

@@ -55,6 +55,18 @@ test('one whose run is far longer than a chunk takes part in fewer rounds', asyn
   expect(timings.map(({ samples }) => samples.length)).toEqual([1, 7])
 })
 
+test('a slow first run is no reason for fewer rounds, slow chunks are', async () => {
+  const runs = (seconds: number[]) => () => Promise.resolve(seconds.shift() as number)
+  const timings = await interleave(
+    [
+      { name: 'slow to start', run: runs([0.9, 0.01, 0.01, 0.01, 0.01]) },
+      { name: 'held up', run: runs([0.01, 0.01, 0.09, 0.01]) },
+    ],
+    { rounds: 3, chunk: 0.01 },
+  )
+  expect(timings.map(({ samples }) => samples.length)).toEqual([3, 1])
+})
+
 test('one that fails leaves, and the others go on', async () => {
   const order: string[] = []
   let calls = 0
