@@ -12,6 +12,8 @@ export interface Contestant {
   variant?: string
   /** How much of the row's work one run does; 1 unless told. */
   scale?: number
+  /** Seconds of running until what compiles it on the way is done; none unless told. */
+  settles?: number
   /** Does it so many times; the seconds that took. */
   run(count: number): Promise<number>
 }
@@ -80,15 +82,22 @@ export async function interleave(
 
 // Runs it until caches, threads and compilers have settled and it is known how many runs fill a chunk.
 async function warmedUp(contestant: Contestant, { chunk }: Budget): Promise<Entry> {
-  let seconds = await contestant.run(1)
+  let spent = 0
+  const run = async (count: number): Promise<number> => {
+    const seconds = await contestant.run(count)
+    spent += seconds
+    return seconds
+  }
+  const settled = () => spent >= (contestant.settles ?? 0)
+  let seconds = await run(1)
   // The first run is the slowest, but one that takes this long is no wiser the second time.
-  if (seconds < 10 * chunk) seconds = await contestant.run(1)
+  if (seconds < 10 * chunk) seconds = await run(1)
   let count = 1
-  for (let i = 0; i < 8 && seconds < chunk; i++) {
+  for (let i = 0; (i < 8 && seconds < chunk) || !settled(); i++) {
     const wanted = Math.ceil((1.1 * count * chunk) / Math.max(seconds, 1e-9))
-    if (i > 0 && wanted <= 1.3 * count) break
+    if (i > 0 && wanted <= 1.3 * count && settled()) break
     count = Math.min(wanted, 100 * count)
-    seconds = await contestant.run(count)
+    seconds = await run(count)
   }
   return { contestant, count, samples: [] }
 }

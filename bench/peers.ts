@@ -20,12 +20,15 @@ interface Kind {
   install: string
   /** Command lines to try in turn. */
   commands: string[][]
+  /** Seconds of a network's steps until its just-in-time compiler is done. */
+  settles?: number
 }
 
 const node = (title: string, ...args: string[]): Kind => ({
   title,
   install: installPeers,
   commands: [[process.execPath, ...args]],
+  settles: 1,
 })
 
 const kinds = {
@@ -105,7 +108,11 @@ export class Peers {
   /** This peer's contestants for a row: one per variant, none where it is absent or cannot do the work. */
   async contestants(name: PeerName, work: Work, threads?: number, as = titleOf(name)): Promise<Contestant[]> {
     const opened = await this.get(name, threads)
-    return opened ? contestantsOf(opened.peer, await this.given(name, work), as) : []
+    if (!opened) return []
+    const contestants = await contestantsOf(opened.peer, await this.given(name, work), as)
+    const { settles = 0 }: Kind = kinds[name]
+    const network = work.op === 'train' || work.op === 'infer'
+    return network ? contestants.map((contestant) => ({ ...contestant, settles })) : contestants
   }
 
   /** What is known of each peer that took part. */

@@ -67,6 +67,24 @@ test('a slow first run is no reason for fewer rounds, slow chunks are', async ()
   expect(timings.map(({ samples }) => samples.length)).toEqual([3, 1])
 })
 
+test('what a compiler makes faster on the way runs until that is done', async () => {
+  const counts: number[] = []
+  let runs = 0
+  const compiled = {
+    name: 'compiled',
+    settles: 1,
+    run: (count: number) => {
+      counts.push(count)
+      runs += count
+      return Promise.resolve(runs < 100 ? 0.01 * count : 0.001 * count)
+    },
+  }
+  const [timing] = await interleave([compiled], { rounds: 3, chunk: 0.05 })
+  expect(counts.slice(0, -3).length).toBeGreaterThan(10)
+  expect(counts.slice(-3).every((count) => count >= 50)).toBe(true)
+  expect(timing?.seconds).toBeCloseTo(0.001)
+})
+
 test('one that fails leaves, and the others go on', async () => {
   const order: string[] = []
   let calls = 0
