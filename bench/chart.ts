@@ -14,6 +14,8 @@ const ink = '#1f2933'
 const faint = '#9aa5b1'
 const colours = ['#d97706', '#0f766e', '#7c3aed', '#be123c', '#0369a1', '#4d7c0f', '#6b7280']
 
+const rowHeightOf = (peers: readonly string[]): number => Math.max(rowHeight, 10 * peers.length + 8)
+
 /** SVG; null for a table that compares nothing. */
 export function chartSvg(result: Result): string | null {
   const { rows, subject } = result
@@ -21,7 +23,7 @@ export function chartSvg(result: Result): string | null {
   const limited = rows.some(({ limit }) => limit !== undefined)
   const peers = result.columns.filter((column) => column !== subject)
   if (!limited && peers.length === 0) return null
-  const perRow = Math.max(rowHeight, 10 * peers.length + 8)
+  const perRow = rowHeightOf(peers)
   const height = margin.top + margin.bottom + perRow * rows.length
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
   chart.setOption(option(result, subject, peers, limited))
@@ -72,14 +74,18 @@ const shareAxis = {
 }
 
 function speedAxis({ rows, smaller, columns }: Result, subject: string, gridIndex: number) {
-  const ratios = rows.flatMap(({ cells }) =>
-    columns.map((column) => speedUp(cells[subject], cells[column], smaller) ?? 1),
+  const ratios = rows.flatMap(({ cells, goals }) =>
+    columns.flatMap((column) => {
+      const factor = speedUp(cells[subject], cells[column], smaller)
+      return factor === null ? [1] : [factor, goals?.times?.[column] ?? 1]
+    }),
   )
   const [low, high] = [Math.min(...ratios), Math.max(...ratios)]
   const logBase = high / low > 64 ? 10 : 2
   const power = (value: number, round: (v: number) => number) => logBase ** round(Math.log(value) / Math.log(logBase))
   const range = { min: power(low, Math.floor), max: power(high, Math.ceil) }
-  return { ...named('times as good as the peer'), type: 'log' as const, logBase, gridIndex, ...range }
+  const marked = rows.some(({ goals }) => goals?.times) ? '; the mark is the goal' : ''
+  return { ...named(`times as good as the peer${marked}`), type: 'log' as const, logBase, gridIndex, ...range }
 }
 
 function speedUp(ours: Cell | undefined, theirs: Cell | undefined, smaller?: boolean): number | null {
@@ -88,24 +94,42 @@ function speedUp(ours: Cell | undefined, theirs: Cell | undefined, smaller?: boo
 
 function shareSeries({ rows }: Result, subject: string): object[] {
   const data = rows.map(({ cells, limit }) => (limit ? (100 * (cells[subject]?.value ?? 0)) / limit : null))
-  const goals = rows.flatMap(({ goal }, i) => (goal === undefined ? [] : [[100 * goal, i]]))
+  const goals = rows.flatMap(({ goals }, i) => (goals?.share === undefined ? [] : [[100 * goals.share, i]]))
   const axes = { xAxisIndex: 0, yAxisIndex: 0 }
   const bar = { itemStyle: { color: '#334e68' }, barWidth: '62%' }
   const label = valueLabel('insideLeft', '#ffffff', 11, (v) => `${Math.round(v)}`)
-  const mark = { type: 'scatter', symbol: 'rect', symbolSize: [3, 16], itemStyle: { color: '#f59e0b' }, z: 3 }
   return [
     { type: 'bar', data, ...axes, ...bar, label },
-    { ...mark, data: goals, ...axes },
+    { ...mark(16, '#f59e0b'), data: goals, ...axes },
   ]
 }
 
+const mark = (height: number, color: string) => ({
+  ...{ type: 'scatter', symbol: 'rect', symbolSize: [3, height], itemStyle: { color }, z: 3 },
+})
+
 function speedSeries({ rows, smaller }: Result, subject: string, peers: string[], index: number): object[] {
   const label = valueLabel('right', ink, 10, (v) => `${formatNumber(v)}×`)
-  return peers.map((peer, i) => ({
-    ...{ type: 'bar', name: peer, xAxisIndex: index, yAxisIndex: index, barGap: '5%', barCategoryGap: '20%', label },
-    data: rows.map(({ cells }) => speedUp(cells[subject], cells[peer], smaller)),
+  const axes = { xAxisIndex: index, yAxisIndex: index }
+  const [barGap, barCategoryGap] = [0.05, 0.2]
+  const gaps = { barGap: `${100 * barGap}%`, barCategoryGap: `${100 * barCategoryGap}%` }
+  const speeds = (peer: string) => rows.map(({ cells }) => speedUp(cells[subject], cells[peer], smaller))
+  const bars = peers.map((peer, i) => ({
+    ...{ type: 'bar', name: peer, ...axes, ...gaps, label, data: speeds(peer) },
     ...(i === 0 ? { markLine: even } : {}),
   }))
+  // A point stands in the middle of its row, and is moved to the peer's bar.
+  const used = rowHeightOf(peers) * (1 - barCategoryGap)
+  const height = used / (peers.length + barGap * (peers.length - 1))
+  const marks = peers.map((peer, i) => {
+    const data = speeds(peer).flatMap((speed, row) => {
+      const goal = rows[row]?.goals?.times?.[peer]
+      return speed === null || goal === undefined ? [] : [[goal, row]]
+    })
+    const symbolOffset = [0, (height - used) / 2 + i * height * (1 + barGap)]
+    return { ...mark(height, ink), ...axes, data, symbolOffset }
+  })
+  return [...bars, ...marks]
 }
 
 // Where both are equally good.

@@ -1,6 +1,6 @@
 // Tables for the terminal.
 import { styleText } from 'node:util'
-import type { Cell, Result, Row } from './table.js'
+import type { Result, Row } from './table.js'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -16,6 +16,9 @@ export function formatNumber(value: number): string {
 /** How many times better the subject is than another. */
 export const ratio = (subject: number, other: number, smaller = false): number =>
   smaller ? other / subject : subject / other
+
+const known = (subject: number | undefined, other: number | undefined, smaller?: boolean): number | undefined =>
+  subject === undefined || other === undefined ? undefined : ratio(subject, other, smaller)
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 
@@ -34,23 +37,21 @@ export function heading(result: Result): string {
 /** A table with its rows in groups, numbers right-aligned, and what there is to say under it. */
 export function report(result: Result): string {
   const { title, rows, absent, notes } = result
-  const columns = columnTitles(result)
-  const lines = rows.map((row) => cellsOf(result, row))
-  const widths = columns.map((column, i) => Math.max(column.length, ...lines.map((line) => line[i]?.text.length ?? 0)))
+  const columns = measuresOf(result).flatMap((measure) => columnsOf(measure, rows))
+  const lines = rows.map((row) => columns.map(({ text }) => text(row)))
+  const widths = columns.map((column, i) =>
+    Math.max(column.title.length, ...lines.map((line) => line[i]?.text.length ?? 0)),
+  )
   const names =
     Math.max(title.length, ...rows.map(({ group, name, unit }) => Math.max(name.length, group.length + unit.length))) +
     2
   const pad = (cells: Text[]) =>
     cells.map(({ text, style }, i) => {
-      // Ratios and shares stand close behind the number they belong to.
-      const padded = text.padStart((widths[i] as number) + (isRelative(columns[i] as string) ? 2 : 4))
+      const padded = text.padStart((widths[i] as number) + (columns[i]?.close ? 2 : 4))
       return style ? colour(style, padded) : padded
     })
-  const header = colour(
-    'bold',
-    title.padEnd(names + 2) + pad(columns.map((text) => ({ text: text === '×' ? '' : text }))).join(''),
-  )
-  const out = ['', header]
+  const titles = pad(columns.map((column) => ({ text: column.title })))
+  const out = ['', colour('bold', title.padEnd(names + 2) + titles.join(''))]
   for (const [i, row] of rows.entries()) {
     const before = rows[i - 1]
     if (before?.group !== row.group || before.unit !== row.unit) out.push(colour('dim', `  ${row.group}, ${row.unit}`))
@@ -61,44 +62,61 @@ export function report(result: Result): string {
   return [...out, ...remarks.map((text) => colour('dim', `  ${text}`))].map((line) => line.trimEnd()).join('\n')
 }
 
-const isRelative = (column: string): boolean => column === '×' || column === 'of limit'
+/** A number of each row, and what is asked of it. */
+interface Measure {
+  title: string
+  /** Whether it tells of the number before it, and stands close behind that. */
+  close?: boolean
+  of: (row: Row) => number | undefined
+  goal?: (row: Row) => number | undefined
+  /** What is good where nothing is asked. */
+  even?: number
+  smaller?: boolean
+  format: (value: number) => string
+}
 
-function columnTitles({ columns, subject, rows }: Result): string[] {
-  const limited = rows.some(({ limit }) => limit !== undefined)
-  return columns.flatMap((column) => {
-    if (column === subject && limited) return [column, 'of limit', 'goal']
-    return subject === undefined || column === subject ? [column] : [column, '×']
+/** Each contestant's value; with it the subject's share of the limit, and how many times as good it is as another. */
+function measuresOf({ columns, subject, smaller = false, rows }: Result): Measure[] {
+  const measures = columns.flatMap((column): Measure[] => {
+    const of = ({ cells }: Row) => cells[column]?.value
+    const own = { title: column, of, format: formatNumber }
+    if (subject === undefined) return [own]
+    if (column === subject) {
+      const share = (row: Row) => known(of(row), row.limit)
+      return [
+        { ...own, goal: ({ goals }) => goals?.value, smaller },
+        { title: 'of limit', close: true, of: share, goal: ({ goals }) => goals?.share, format: percent },
+      ]
+    }
+    const times = (row: Row) => known(row.cells[subject]?.value, of(row), smaller)
+    const goal = ({ goals }: Row) => goals?.times?.[column]
+    return [own, { title: '', close: true, of: times, goal, even: 1, format: (value) => `${formatNumber(value)}×` }]
   })
+  return measures.filter(({ close, of }) => !close || rows.some((row) => of(row) !== undefined))
 }
 
-function cellsOf(result: Result, row: Row): Text[] {
-  const { columns, subject, smaller, rows } = result
-  const limited = rows.some(({ limit }) => limit !== undefined)
-  const ours = subject === undefined ? undefined : row.cells[subject]
-  return columns.flatMap((column): Text[] => {
-    const cell = row.cells[column]
-    if (column === subject) return [value(cell), ...(limited ? limits(row, cell) : [])]
-    return subject === undefined ? [value(cell)] : [value(cell), times(ours, cell, smaller)]
-  })
+interface Column {
+  title: string
+  close: boolean
+  text: (row: Row) => Text
 }
 
-const value = (cell: Cell | undefined): Text =>
-  cell ? { text: formatNumber(cell.value) } : { text: '–', style: 'dim' }
-
-function limits({ limit, goal }: Row, cell: Cell | undefined): Text[] {
-  if (!limit || !cell) return [{ text: '' }, { text: '' }]
-  const share = cell.value / limit
-  if (goal === undefined) return [{ text: percent(share) }, { text: '' }]
-  return [
-    { text: percent(share), style: share >= goal ? 'green' : 'red' },
-    { text: percent(goal), style: 'dim' },
-  ]
-}
-
-function times(ours: Cell | undefined, theirs: Cell | undefined, smaller?: boolean): Text {
-  if (!ours || !theirs) return { text: '' }
-  const factor = ratio(ours.value, theirs.value, smaller)
-  return { text: `${formatNumber(factor)}×`, style: factor >= 1 ? 'green' : 'red' }
+/** The measure and, if any row has one, its goal. */
+function columnsOf(measure: Measure, rows: readonly Row[]): Column[] {
+  const { title, close = false, of, goal, even, smaller, format } = measure
+  const text = (row: Row): Text => {
+    const value = of(row)
+    if (value === undefined) return close ? { text: '' } : { text: '–', style: 'dim' }
+    const asked = goal?.(row) ?? even
+    if (asked === undefined) return { text: format(value) }
+    return { text: format(value), style: ratio(value, asked, smaller) >= 1 ? 'green' : 'red' }
+  }
+  const goalText = (row: Row): Text => {
+    const least = of(row) === undefined ? undefined : goal?.(row)
+    return least === undefined ? { text: '' } : { text: format(least), style: 'dim' }
+  }
+  const goals = rows.some((row) => goalText(row).text) ? [{ title: 'goal', close: true, text: goalText }] : []
+  return [{ title, close, text }, ...goals]
 }
 
 /** Shows what is being measured on one line of a terminal's stderr, over and over; '' clears it. */

@@ -15,6 +15,16 @@ export interface Cell {
   samples?: number[]
 }
 
+/** What is asked for at least. */
+export interface Goals {
+  /** Of the limit. */
+  share?: number
+  /** In the row's unit; at most, where a smaller value is the better one. */
+  value?: number
+  /** How many times as good as others, by their columns. */
+  times?: Record<string, number>
+}
+
 export interface Row {
   group: string
   name: string
@@ -22,8 +32,7 @@ export interface Row {
   cells: Record<string, Cell | undefined>
   /** What the machine could do at most, measured in the same rounds. */
   limit?: number
-  /** The share of the limit that is asked for. */
-  goal?: number
+  goals?: Goals
   /** What the amount of work is, where the name does not say it. */
   note?: string
 }
@@ -75,7 +84,7 @@ export interface Plan {
   work: Work
   amount: number
   limit?: 'peak' | 'stream'
-  goal?: number
+  goals?: Goals
   note?: string
   quick?: boolean
 }
@@ -135,11 +144,11 @@ async function measureRow(
     notes.push(`${plan.name}: ${name} left: ${reason}`),
   )
   const first = limit && timings.find(({ contestant }) => contestant === limit.contestant)
-  const { group, name, unit, goal, note } = plan
+  const { group, name, unit, goals, note } = plan
   return {
     ...{ group, name, unit, cells: cellsOf(timings, plan) },
     ...(first && limit ? { limit: limit.work / first.seconds / 1e9 } : {}),
-    ...(goal === undefined ? {} : { goal }),
+    ...(goals ? { goals } : {}),
     ...(note === undefined ? {} : { note }),
   }
 }

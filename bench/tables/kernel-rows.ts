@@ -8,23 +8,26 @@ function gemm(m: number, n: number, k: number, transposes: string, extra: Partia
   return { group: 'matrix product', name, unit: 'GFLOP/s', work, amount: gemmFlops(work), limit: 'peak', ...extra }
 }
 
-const goals: Record<number, number> = { 128: 0.6, 256: 0.6, 512: 0.85, 1024: 0.85, 2048: 0.85 }
+const shares: Record<number, number> = { 128: 0.6, 256: 0.6, 512: 0.85, 1024: 0.85, 2048: 0.85 }
 
 const squares = [64, 128, 256, 512, 1024, 2048].flatMap((size) =>
   ['nn', 'nt', 'tn', 'tt'].map((transposes) =>
     gemm(size, size, size, transposes, {
-      ...(goals[size] ? { goal: goals[size] } : {}),
+      ...(shares[size] ? { goals: { share: shares[size] } } : {}),
       quick: transposes === 'nn' && size >= 256 && size < 2048,
     }),
   ),
 )
 
+// Of products so thin that a share of the limit says little.
+const asPyTorch = { goals: { times: { PyTorch: 1 } } }
+
 const skinny = [
-  gemm(64, 10, 128, 'nn', {}),
-  gemm(64, 128, 3136, 'nn', { quick: true }),
-  gemm(4096, 64, 27, 'nn', {}),
+  gemm(64, 10, 128, 'nn', asPyTorch),
+  gemm(64, 128, 3136, 'nn', { ...asPyTorch, quick: true }),
+  gemm(4096, 64, 27, 'nn', asPyTorch),
   gemm(1, 4096, 4096, 'nn', {
-    ...{ unit: 'GB/s', limit: 'stream', goal: 0.8, quick: true },
+    ...{ unit: 'GB/s', limit: 'stream', goals: { share: 0.8 }, quick: true },
     ...{ amount: 4 * (4096 * 4096 + 2 * 4096), note: 'the matrix once, both vectors' },
   }),
 ]
@@ -35,20 +38,20 @@ interface Shape {
   group: string
   /** n, c, h = w, k, kernel, stride. */
   shape: [number, number, number, number, number, number]
-  goals: Partial<Record<Pass, number>>
+  /** Of the limit, that are asked for. */
+  shares: Partial<Record<Pass, number>>
   depthwise?: boolean
   quick?: boolean
 }
 
-function conv({ group, shape, goals, depthwise = false, quick = false }: Shape): Plan[] {
+function conv({ group, shape, shares, depthwise = false, quick = false }: Shape): Plan[] {
   const [n, c, h, k, kernel, stride] = shape
   const geometry = { n, c, h, w: h, k, kernel, stride, padding: (kernel - 1) / 2, groups: depthwise ? c : 1 }
   const channels = depthwise ? `${c}` : `${c}→${k}`
-  return (Object.keys(goals) as Pass[]).map((pass): Plan => {
+  return (Object.keys(shares) as Pass[]).map((pass): Plan => {
     const work: Conv = { op: 'conv', ...geometry, pass }
     const name = `${depthwise ? 'depthwise' : 'conv'} ${n}×${h}×${h} ${channels} ${kernel}×${kernel}${stride > 1 ? ` s${stride}` : ''} ${titles[pass]}`
-    const goal = goals[pass] as number
-    const row = { group, name, work, goal, quick }
+    const row = { group, name, work, goals: { share: shares[pass] as number }, quick }
     return depthwise
       ? { ...row, unit: 'GB/s', limit: 'stream', amount: convBytes(work), note: 'input, weights, output once' }
       : { ...row, unit: 'GFLOP/s', limit: 'peak', amount: convFlops(work) }
@@ -57,11 +60,11 @@ function conv({ group, shape, goals, depthwise = false, quick = false }: Shape):
 
 const passes = (forward: number, data: number, weights: number) => ({ forward, data, weights })
 
-const square = { group: 'convolution 3×3', goals: passes(0.8, 0.75, 0.7) }
-const pointwise = { group: 'convolution 1×1', goals: passes(0.7, 0.65, 0.65) }
-const strided = { group: 'convolution, strided', goals: passes(0.55, 0.55, 0.55) }
-const first = { group: 'convolution, first layer', goals: { forward: 0.4, weights: 0.35 } }
-const depthwise = { group: 'convolution, depthwise', goals: passes(0.65, 0.65, 0.65), depthwise: true }
+const square = { group: 'convolution 3×3', shares: passes(0.8, 0.75, 0.7) }
+const pointwise = { group: 'convolution 1×1', shares: passes(0.7, 0.65, 0.65) }
+const strided = { group: 'convolution, strided', shares: passes(0.55, 0.55, 0.55) }
+const first = { group: 'convolution, first layer', shares: { forward: 0.4, weights: 0.35 } }
+const depthwise = { group: 'convolution, depthwise', shares: passes(0.65, 0.65, 0.65), depthwise: true }
 
 const convolutions = [
   { ...square, shape: [64, 64, 32, 64, 3, 1], quick: true },
@@ -93,8 +96,9 @@ const optimizers = (
   ] as const
 ).map(
   ([name, kind, bytes]): Plan => ({
-    ...{ group: 'optimiser, 10 M parameters in 160 tensors', name, unit: 'GB/s', limit: 'stream', goal: 0.85 },
+    ...{ group: 'optimiser, 10 M parameters in 160 tensors', name, unit: 'GB/s', limit: 'stream' },
     ...{ work: { op: 'optimizer', kind, sizes }, amount: bytes * parameters, quick: kind === 'adamw' },
+    goals: { share: 0.85 },
     note: `${bytes} bytes per parameter`,
   }),
 )
@@ -105,9 +109,9 @@ const elements = 64 * 64 * 32 * 32
 /** A row that memory limits: bytes per element of the input. */
 function streaming(name: string, work: Plan['work'], bytes: number, quick = false): Plan {
   const note = `${bytes} bytes per element of the input`
-  const common = { group: 'memory-bound, 64×64×32×32', unit: 'GB/s', limit: 'stream', goal: 0.75 } as const
+  const common = { group: 'memory-bound, 64×64×32×32', unit: 'GB/s', limit: 'stream' } as const
   const count = work.op === 'cross-entropy' ? work.rows * work.classes : elements
-  return { ...common, name, work, amount: bytes * count, note, quick }
+  return { ...common, name, work, amount: bytes * count, note, quick, goals: { share: 0.75 } }
 }
 
 const directions = ['forward', 'backward'] as const

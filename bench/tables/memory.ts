@@ -1,10 +1,10 @@
 // The most memory that a fresh process holds while it trains.
 import { contestantsOf, type PeerName, titleOf } from '../peers.js'
-import { type Context, columnsOf, type Row, type Table } from '../table.js'
+import { type Context, columnsOf, type Goals, type Row, type Table } from '../table.js'
 import type { Work } from '../work.js'
 
-const models = [
-  { name: 'ResNet-18 at 224, batch 16', model: 'resnet18', batch: 16 },
+const models: { name: string; model: string; batch: number; goals?: Goals }[] = [
+  { name: 'ResNet-18 at 224, batch 16', model: 'resnet18', batch: 16, goals: { times: { PyTorch: 1 } } },
   { name: 'MNIST-CNN, batch 64', model: 'mnist-cnn', batch: 64 },
 ]
 const peers = ['quern', 'pytorch'] as const
@@ -25,7 +25,7 @@ async function peakOf(context: Context, name: PeerName, work: Work, steps: numbe
 
 export async function memory(context: Context): Promise<Table> {
   const rows: Row[] = []
-  for (const { name, model, batch } of models) {
+  for (const { name, model, batch, goals } of models) {
     if (!context.wanted(name) || (context.quick && model === 'resnet18')) continue
     const cells: Row['cells'] = {}
     for (const peer of peers) {
@@ -39,7 +39,7 @@ export async function memory(context: Context): Promise<Table> {
         }
       }
     }
-    rows.push({ group: 'peak of a process that trains', name, unit: 'MB', cells })
+    rows.push({ group: 'peak of a process that trains', name, unit: 'MB', cells, ...(goals ? { goals } : {}) })
   }
   const columns = columnsOf(rows, peers.map(titleOf))
   const common = { columns, subject: titleOf('quern'), smaller: true, absent: [], notes: [] }

@@ -13,7 +13,9 @@ const kernels = ['sgemm 256 nn', 'sgemm 1024 nn', 'conv 64×32×32 64→64 3×3 
 const networks = ['mnist-cnn', 'convnetjs-cifar10', 'mlp']
 
 export const peerPlans: Plan[] = [
-  ...kernelPlans.filter(({ name }) => kernels.includes(name)).map((plan) => ({ ...plan, quick: false })),
+  ...kernelPlans
+    .filter(({ name }) => kernels.includes(name))
+    .map(({ goals: _, limit: __, ...plan }) => ({ ...plan, quick: false })),
   // Of a quick run, the training table has the others' rows.
   ...trainingPlans
     .filter(({ work }) => work.op === 'train' && networks.includes(work.model))
@@ -27,8 +29,7 @@ const all = ['quern', 'pytorch', 'onnxruntime', 'onnxruntimeWeb', 'tfjsWasm', 't
 
 export async function peers(context: Context): Promise<Table> {
   const budget = context.quick ? { rounds: 2, chunk: 0.04 } : { rounds: 5, chunk: 0.3 }
-  const plans = peerPlans.map(({ goal: _, limit: __, ...plan }) => plan)
-  const { rows, notes } = await compare(context, plans, all, budget)
+  const { rows, notes } = await compare(context, peerPlans, all, budget)
   return {
     ...{ name: 'peers', title: 'Peers', columns: columnsOf(rows, all.map(titleOf)), subject: titleOf('quern') },
     ...{ rows, notes, absent: [] },

@@ -47,7 +47,7 @@ test('a kernel beside the limit, as JSON alone on stdout and as a picture', asyn
   expect(kernels?.isa).toBe('baseline')
   expect(kernels?.rows).toHaveLength(1)
   const row = kernels?.rows[0]
-  expect(row).toMatchObject({ name: 'sgemm 4096×64×27', unit: 'GFLOP/s' })
+  expect(row).toMatchObject({ name: 'sgemm 4096×64×27', unit: 'GFLOP/s', goals: { times: { PyTorch: 1 } } })
   expect(row?.limit).toBeGreaterThan(0)
   expect(row?.cells.Quern?.samples?.length).toBeGreaterThan(0)
   const svg = readFileSync(join(folder, 'kernels.svg'), 'utf8')
