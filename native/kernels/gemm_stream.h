@@ -9,7 +9,7 @@ constexpr int stream_rows = 4;          // of a, at most
 constexpr i64 stream_columns = 4096;    // of b in one task: their sums fit in L1
 constexpr i64 stream_depth = 128;       // of k in one task, at least
 constexpr i64 most_stream_slices = 16;  // of k
-constexpr int together = 8;             // rows of b
+constexpr int stream_together = 8;      // rows of b
 
 // sums(M,pitch) = or, if not first, += a(M,T) · b(T,columns)
 template <int M, int T>
@@ -38,8 +38,8 @@ template <int M>
 void stream_block(const args::matmul<float>& p, float* sums, i64 pitch, i64 columns, const float* a, const float* b,
                   i64 depth) {
   i64 k = 0;
-  for (; k + together <= depth; k += together)
-    add_products<M, together>(p, sums, pitch, columns, a + k * p.a_col_stride, b + k * p.b_row_stride, k == 0);
+  for (; k + stream_together <= depth; k += stream_together)
+    add_products<M, stream_together>(p, sums, pitch, columns, a + k * p.a_col_stride, b + k * p.b_row_stride, k == 0);
   for (; k < depth; k++)
     add_products<M, 1>(p, sums, pitch, columns, a + k * p.a_col_stride, b + k * p.b_row_stride, k == 0);
 }

@@ -94,6 +94,8 @@ QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
     for_each<M, N>([&](int m, int v) { store_lanes(at(m, v), acc[m][v], left(v)); });
 }
 
+constexpr int together = 4;  // steps of k
+
 template <A kind, int M, int N>
 void tile(const Tile& t) {
   vf acc[M][N];
@@ -107,8 +109,22 @@ void tile(const Tile& t) {
       QUERN_UNROLL
       for (int m = 0; m < M; m++) row[m] = a + t.a_offset[m];
     }
-    i64 at = 0;
-    for (i64 k = 0; k < t.run; k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step) {
+    i64 at = 0, k = 0;
+    // One vector across: a pointer for each row and step would keep the load ports busier than the multipliers.
+    if constexpr (kind == A::rows && N == 1 && M > 1) {
+      for (; k + together <= t.run; k += together, b += together * t.b_step, at += together) {
+        vf bv[together];
+        QUERN_UNROLL
+        for (int i = 0; i < together; i++) bv[i] = load(b + i * t.b_step);
+        QUERN_UNROLL
+        for (int m = 0; m < M; m++) {
+          const float* x = row[m] + at;
+          QUERN_UNROLL
+          for (int i = 0; i < together; i++) acc[m][0] += set1(x[i]) * bv[i];
+        }
+      }
+    }
+    for (; k < t.run; k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step) {
       vf bv[N];
       QUERN_UNROLL
       for (int v = 0; v < N; v++) bv[v] = load(b + v * W);
