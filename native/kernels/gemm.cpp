@@ -34,7 +34,9 @@ void cut(Plan& plan, const Args& p, int threads) {
   const bool large = p.batch == 1 && i64(p.m) * p.n * p.k >= large_work && p.m >= 4 * MR * threads;
   plan.m_blocks = large ? max(blocks, min<i64>(4 * threads, p.m / (8 * MR))) : blocks;
   plan.n_chunks = 1;
-  if (const i64 tasks = p.batch * plan.m_blocks; tasks < 4 * threads && !large) {
+  if (const i64 tasks = p.batch * plan.m_blocks; large && tasks < 2 * threads) {
+    plan.n_chunks = max<i64>(1, min(panels / 4, ceil_div(4 * threads, tasks)));
+  } else if (tasks < 4 * threads && !large) {
     const i64 rest = threads / greatest_common_divisor(panels, threads);
     if (panels >= 4 * threads)
       plan.n_chunks = min<i64>(4, panels / (2 * threads)) * threads;
