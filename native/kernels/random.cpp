@@ -42,19 +42,27 @@ QUERN_INLINE vl upper_word(vl v) {
 struct Blocks {
   vl words01, words23;
 };
-QUERN_INLINE Blocks philox(vl counter, u32 key0, u32 key1) {
-  vl c0 = counter, c1 = counter >> 32, c2{}, c3{};
+// Several vectors of blocks step by step together: each alone would wait for its own multiplications.
+constexpr int side_by_side = W == 16 ? 6 : W == 8 ? 4 : 1;
+QUERN_INLINE void philox(Blocks (&out)[side_by_side], const vl (&counter)[side_by_side], u32 key0, u32 key1) {
+  vl c0[side_by_side], c1[side_by_side], c2[side_by_side], c3[side_by_side];
+  QUERN_UNROLL
+  for (int i = 0; i < side_by_side; i++) c0[i] = counter[i], c1[i] = counter[i] >> 32, c2[i] = c3[i] = vl{};
   QUERN_UNROLL
   for (int round = 0; round < 10; round++) {
-    const vl a = multiply_low(c0, 0xD2511F53), b = multiply_low(c2, 0xCD9E8D57);
-    c0 = upper_word(b) ^ c1 ^ key0;
-    c2 = upper_word(a) ^ c3 ^ key1;
-    c1 = b;
-    c3 = a;
+    QUERN_UNROLL
+    for (int i = 0; i < side_by_side; i++) {
+      const vl a = multiply_low(c0[i], 0xD2511F53), b = multiply_low(c2[i], 0xCD9E8D57);
+      c0[i] = upper_word(b) ^ c1[i] ^ key0;
+      c2[i] = upper_word(a) ^ c3[i] ^ key1;
+      c1[i] = b;
+      c3[i] = a;
+    }
     key0 += 0x9E3779B9;
     key1 += 0xBB67AE85;
   }
-  return {(c0 & low_word) | c1 << 32, (c2 & low_word) | c3 << 32};
+  QUERN_UNROLL
+  for (int i = 0; i < side_by_side; i++) out[i] = {(c0[i] & low_word) | c1[i] << 32, (c2[i] & low_word) | c3[i] << 32};
 }
 
 struct Key {
@@ -67,22 +75,29 @@ Key key_of(const Random& a) {
           static_cast<u32>(a.seed_lo), static_cast<u32>(a.seed_hi)};
 }
 
-// The words of elements [begin, begin + batch), begin a multiple of 4.
-QUERN_INLINE void random_words(const Key& key, i64 begin, vi& first, vi& second) {
+// The words of elements [begin, begin + side_by_side·batch), begin a multiple of 4, two vectors for each batch.
+QUERN_INLINE void random_words(const Key& key, i64 begin, vi (&words)[2 * side_by_side]) {
   // Interleaving 64-bit lanes pairwise (unpack) keeps to 128-bit groups: blocks j and j + lanes/2 share a group.
-  vl offset;
+  vl offset, counter[side_by_side];
   for (int i = 0; i < lanes; i++) offset[i] = i / 2 + i % 2 * (lanes / 2);
-  const Blocks b = philox(offset + (key.counter + static_cast<u64>(begin / 4)), key.lo, key.hi);
+  for (int i = 0; i < side_by_side; i++) counter[i] = offset + (key.counter + static_cast<u64>(begin / 4 + i * lanes));
+  Blocks blocks[side_by_side];
+  philox(blocks, counter, key.lo, key.hi);
+  QUERN_UNROLL
+  for (int i = 0; i < side_by_side; i++) {
+    const Blocks& b = blocks[i];
+    vi &first = words[2 * i], &second = words[2 * i + 1];
 #if defined(__AVX512F__)
-  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 8, 2, 10, 4, 12, 6, 14));
-  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 9, 3, 11, 5, 13, 7, 15));
+    first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 8, 2, 10, 4, 12, 6, 14));
+    second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 9, 3, 11, 5, 13, 7, 15));
 #elif defined(__AVX2__)
-  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 4, 2, 6));
-  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 5, 3, 7));
+    first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 4, 2, 6));
+    second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 5, 3, 7));
 #else
-  first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 2));
-  second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 3));
+    first = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 0, 2));
+    second = reinterpret_cast<vi>(__builtin_shufflevector(b.words01, b.words23, 1, 3));
 #endif
+  }
 }
 
 QUERN_INLINE vi shift_right_logical(vi v, int n) { return reinterpret_cast<vi>(reinterpret_cast<vu>(v) >> n); }
@@ -94,11 +109,11 @@ void for_random(Context& context, const Key& key_, float* out_, i64 n, const F& 
     const F value = value_;
     const Key key = key_;
     float* const out = out_;
-    for (i64 i = begin; i < end; i += batch) {
-      vi words[2];
-      random_words(key, i, words[0], words[1]);
+    for (i64 i = begin; i < end; i += side_by_side * batch) {
+      vi words[2 * side_by_side];
+      random_words(key, i, words);
       QUERN_UNROLL
-      for (int k = 0; k < 2; k++) {
+      for (int k = 0; k < 2 * side_by_side; k++) {
         const i64 at = i + k * W;
         if (at + W <= end)
           store(out + at, value(at, words[k]));
@@ -126,12 +141,12 @@ void uniform(const args::uniform<float>& a, Context& context) {
 void normal(const args::normal<float>& a, Context& context) {
   const Key key = key_of(a);
   for_chunks(context, a.n, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; i += batch) {
-      vi words[2];
-      random_words(key, i, words[0], words[1]);
-      u32 word[batch];
+    for (i64 i = begin; i < end; i += side_by_side * batch) {
+      vi words[2 * side_by_side];
+      random_words(key, i, words);
+      u32 word[side_by_side * batch];
       __builtin_memcpy(word, words, sizeof words);
-      for (i64 k = 0; k < min(batch, end - i); k += 2) {
+      for (i64 k = 0; k < min(side_by_side * batch, end - i); k += 2) {
         const double radius = __builtin_sqrt(-2 * __builtin_log((word[k] + 1.0) * 0x1p-32));
         const double angle = 6.283185307179586 * (word[k + 1] * 0x1p-32);
         a.out[i + k] = static_cast<float>(a.mean + a.std * radius * __builtin_cos(angle));
