@@ -45,6 +45,7 @@ void choose_units(Plan& w, const Args& p, int threads) {
   w.slices = 1;
   while (threads > 1 && whole * w.slices % wanted != 0) w.slices++;
   w.slices = min(min(w.slices, w.units), affordable);
+  // As many units in each slice.
   w.images = ceil_div(p.n, round_up(ceil_div(p.n, w.images), w.across_y == 1 ? min<i64>(w.slices, p.n) : 1));
   w.units = ceil_div(p.n, w.images) * w.across_y;
 }

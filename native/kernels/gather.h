@@ -167,10 +167,9 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
     for (i64 k = 0; k < run; k += 16) __builtin_prefetch(a + offset[m] + k);
 }
 
-// Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles, while what comes next
-// is fetched.
+// Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
 inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
-  const i64 last = p.last, tap_floats = g.run * NR, panel_floats = g.taps * tap_floats;
+  const i64 last = p.last, panel_floats = g.taps * g.run * NR;
   const bool at_once = copy_a || (last - p.first) * panel_floats <= weight_floats;
   const i64 panels = at_once ? last - p.first : 1;
   const i64 passes = at_once ? 1 : max<i64>(1, min(g.taps, ceil_div(panel_floats, weight_floats)));

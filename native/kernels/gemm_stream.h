@@ -48,8 +48,10 @@ void stream_block(const args::matmul<float>& p, float* sums, i64 pitch, i64 colu
 inline void stream_matmul(const args::matmul<float>& p, Context& context, i64 work) {
   constexpr void (*blocks[])(const args::matmul<float>&, float*, i64, i64, const float*, const float*, i64) = {
       stream_block<1>, stream_block<2>, stream_block<3>, stream_block<4>};
-  const i64 slices = max<i64>(1, min(p.k / stream_depth, most_stream_slices));
   const i64 chunks = ceil_div(p.n, stream_columns), pitch = round_up(p.n, W);
+  // Slices are for tasks, and each holds sums of its own: many products have tasks enough.
+  const bool enough = p.batch * chunks >= 8 * i64(context.threads);
+  const i64 slices = enough ? 1 : max<i64>(1, min(p.k / stream_depth, most_stream_slices));
   float* sums = scratch<float>(context, p.batch * slices * p.m * pitch);
   if (!sums) return;
   for_tasks(context, work, p.batch * chunks * slices, [&](i64 i, int) {
