@@ -1,53 +1,8 @@
-// Batch normalisation over the rows of x (rows,c). Sums of a span of rows are kept in float, those of spans in double;
-// how rows are cut depends on their number alone.
-#include "rows.h"
+// Batch normalisation over the rows of x (rows,c).
+#include "moments.h"
 
 namespace quern::QUERN_ISA {
 namespace {
-
-// Count, mean and Σ (x - mean)² of what has been seen, joined by Chan, Golub and LeVeque's rule.
-struct Moments {
-  double count, mean, squares;
-  void join(double n, double m, double s) {
-    const double total = count + n, delta = m - mean;
-    mean += delta * (n / total);
-    squares += s + delta * delta * (count * n / total);
-    count = total;
-  }
-};
-
-// The moments of some columns over rows [begin, end): deviations from the first row of each span cancel nothing.
-struct ColumnMoments {
-  const float* x;
-  i64 c;
-  Moments* out;
-
-  template <int V>
-  void run(i64 part, i64 column, i64 width, i64 begin, i64 end) const {
-    Moments* moments = out + part * c + column;
-    for (i64 i = 0; i < width; i++) moments[i] = {0, 0, 0};
-    for (i64 row = begin; row < end; row += span) {
-      const i64 n = min(span, end - row);
-      const float* from = x + row * c + column;
-      vf shift[V], sum[V] = {}, squares[V] = {};
-      QUERN_UNROLL
-      for (int v = 0; v < V; v++) shift[v] = load(from + v * W);
-      for (i64 r = 0; r < n; r++, from += c) {
-        prefetch(from + 16 * c, V * W);
-        QUERN_UNROLL
-        for (int v = 0; v < V; v++) {
-          const vf d = load(from + v * W) - shift[v];
-          sum[v] += d;
-          squares[v] += d * d;
-        }
-      }
-      for (i64 i = 0; i < width; i++) {
-        const double s = sum[i / W][i % W], rest = squares[i / W][i % W] - s * s / n;
-        moments[i].join(n, shift[i / W][i % W] + s / n, rest < 0 ? 0 : rest);
-      }
-    }
-  }
-};
 
 // f(position, column, width) over all vectors of all rows
 template <class F>
@@ -76,23 +31,10 @@ struct Affine {
 }  // namespace
 
 void batch_norm_stats(const args::batch_norm_stats<float>& p, Context& context) {
-  const i64 parts = cut(p.rows).parts, c = p.c;
-  Moments* moments = scratch<Moments>(context, parts * c + 1);
-  if (!moments) return;
-  for_parts(context, p.rows, c, ColumnMoments{p.x, c, moments});
-  for (i64 i = 0; i < c; i++) {
-    Moments all{0, 0, 0};
-    for (i64 part = 0; part < parts; part++) {
-      const Moments& m = moments[part * c + i];
-      all.join(m.count, m.mean, m.squares);
-    }
-    p.mean[i] = static_cast<float>(all.mean);
-    p.rstd[i] = static_cast<float>(1 / __builtin_sqrt(all.squares / p.rows + p.eps));
-    if (p.running_count < 2) continue;
-    float *mean = p.running[0] + i, *variance = p.running[1] + i;
-    *mean = static_cast<float>((1 - p.momentum) * *mean + p.momentum * all.mean);
-    *variance = static_cast<float>((1 - p.momentum) * *variance + p.momentum * all.squares / (p.rows - 1));
-  }
+  Moments moments;
+  if (!make_moments(moments, cut(p.rows).parts, p.c, context)) return;
+  for_parts(context, p.rows, p.c, ColumnMoments{p.x, moments});
+  write_statistics(p, moments);
 }
 
 void batch_norm(const args::batch_norm<float>& p, Context& context) {

@@ -81,7 +81,7 @@ void join_images(Gather& g) {
 
 }  // namespace
 
-// y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), ReLU if relu
+// y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), ReLU if relu; y's statistics if mean
 void conv2d(const args::conv2d<float>& p, Context& context) {
   const i64 kernel = i64(p.kh) * p.kw;
   if (is_depthwise(p)) return depthwise_conv2d(p, context);
@@ -92,6 +92,7 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
   g.step_h = p.stride_h, g.step_w = p.stride_w;
   g.groups = p.groups, g.channels = p.ic / g.groups, g.outputs = p.oc / g.groups;
   g.bias = p.bias, g.relu = p.relu;
+  g.statistics = p.mean ? &p : nullptr;
   if (is_pointwise(p)) join_images(g);
 
   Taps taps;

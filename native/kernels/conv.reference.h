@@ -1,5 +1,5 @@
 #pragma once
-#include "reference.h"
+#include "batch_norm.reference.h"
 
 namespace quern::reference {
 
@@ -25,14 +25,17 @@ void for_each_product(const Args& p, const F& f) {
             }
 }
 
-// y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), then max(0, ·) if relu
+// y(n,oh,ow,oc) = conv(x(n,ih,iw,ic), w(oc,ic/groups,kh,kw)) + bias(oc), then max(0, ·) if relu; and its statistics
 template <class T>
-void conv2d(const args::conv2d<T>& p, Context&) {
+void conv2d(const args::conv2d<T>& p, Context& context) {
   const i64 count = i64(p.n) * p.oh * p.ow * p.oc;
   for (i64 i = 0; i < count; i++) p.y[i] = p.bias ? p.bias[i % p.oc] : T(0);
   for_each_product(p, [&](i64 y, i64 x, i64 w) { p.y[y] += p.x[x] * p.w[w]; });
   if (p.relu)
     for (i64 i = 0; i < count; i++) p.y[i] = p.y[i] <= 0 ? T(0) : p.y[i];
+  if (p.mean)
+    batch_norm_stats<T>({p.mean, p.rstd, p.y, p.running, p.running_count, p.n * p.oh * p.ow, p.oc, p.eps, p.momentum},
+                        context);
 }
 
 // dx = Σ dy · w over the products that x took part in

@@ -1,7 +1,7 @@
 #include "depthwise.h"
 
 #include "conv_shape.h"
-#include "strided.h"
+#include "moments.h"
 
 namespace quern::QUERN_ISA {
 namespace {
@@ -147,17 +147,25 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
 }
 
 // All rows of y, whose pixels fall into `down` × `across` classes by their place modulo these: each class gathers by
-// taps of its own. Row by row, so that what the classes share is read once.
-void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i64 row_work, Context& context) {
+// taps of its own. Row by row, so that what the classes share is read once. statistics: null, or who wants y's.
+void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i64 row_work,
+            const args::conv2d<float>* statistics, Context& context) {
   const i64 total = images * rows, taps = classes->kernel;
   Tap* lists = scratch<Tap>(context, (2 * taps + 1) * context.threads);
   if (!lists) return;
-  const i64 block = max<i64>(1, chunk / max<i64>(1, row_work));
-  parallel_if(context, total * row_work, ceil_div(total, block), [&](i64 task, int worker) {
-    for (i64 i = task * block; i < min(total, (task + 1) * block); i++)
+  const i64 block = max<i64>(1, chunk / max<i64>(1, row_work)), tasks = ceil_div(total, block);
+  const i64 columns = classes->columns, channels = classes->channels;
+  Moments moments;
+  if (statistics && !make_moments(moments, tasks, channels, context)) return;
+  parallel_if(context, total * row_work, tasks, [&](i64 task, int worker) {
+    const i64 begin = task * block, end = min(total, begin + block);
+    for (i64 i = begin; i < end; i++)
       for (i64 s = 0; s < across; s++)
         run_row(classes[i % rows % down * across + s], lists + worker * 2 * taps, i / rows, i % rows / down, s == 0);
+    if (statistics)  // of what is still in cache
+      for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
   });
+  if (statistics) write_statistics(*statistics, moments);
 }
 
 // out(taps,channels) = some taps of w(channels,kernel); null without memory
@@ -186,7 +194,7 @@ void depthwise_conv2d(const args::conv2d<float>& p, Context& context) {
   const Gather all{p.ow,   c,       p.y,        i64(p.oh) * p.ow * c, i64(p.ow) * c, c,      p.x,
                    p.ih,   p.iw,    p.stride_h, p.stride_w,           kernel,        kernel, taps.y,
                    taps.x, weights, p.bias,     p.relu != 0};
-  gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, context);
+  gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, p.mean ? &p : nullptr, context);
 }
 
 // dx(n,ih,iw,c) = Σ dy(n,oh,ow,c) · w(c,1,kh,kw) over the products that x took part in
@@ -221,7 +229,7 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
                                    nullptr,
                                    false};
     }
-  gather(classes, down, across, p.n, p.ih, row, context);
+  gather(classes, down, across, p.n, p.ih, row, nullptr, context);
 }
 
 }  // namespace quern::QUERN_ISA

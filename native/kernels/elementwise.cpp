@@ -241,6 +241,20 @@ void binary(const args::binary<float>& b, Context& context) {
   binary_dispatch(static_cast<Binary>(b.kind), b.out, b.a, b.b, make_nest<3>(b.layout, b.rank), context);
 }
 
+void add_relu(const args::add_relu<float>& r, Context& context) {
+  for_chunks(context, r.n, [&](i64 begin, i64 end) {
+    const float *a = r.a + begin, *b = r.b + begin;
+    if (r.sum)
+      map_row(r.y + begin, end - begin, [&, sum = r.sum + begin](i64 i, int lanes) {
+        const vf s = load(a + i) + load(b + i);
+        store_lanes(sum + i, s, lanes);
+        return max_or_b(vf{}, s);
+      });
+    else
+      map_row(r.y + begin, end - begin, [&](i64 i, int) { return max_or_b(vf{}, load(a + i) + load(b + i)); });
+  });
+}
+
 // A binary op whose other operand is broadcast from the number.
 void scalar(const args::scalar<float>& s, Context& context) {
   const Nest<2> x = make_nest<2>(s.layout, s.rank);

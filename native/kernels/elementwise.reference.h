@@ -188,6 +188,15 @@ void binary(const args::binary<T>& b, Context&) {
 }
 
 template <class T>
+void add_relu(const args::add_relu<T>& r, Context&) {
+  for (i64 i = 0; i < r.n; i++) {
+    const T sum = r.a[i] + r.b[i];
+    if (r.sum) r.sum[i] = sum;
+    r.y[i] = unary_value(Unary::relu, sum);
+  }
+}
+
+template <class T>
 void scalar(const args::scalar<T>& s, Context&) {
   const auto kind = static_cast<Binary>(s.kind);
   const T value = static_cast<T>(s.value);

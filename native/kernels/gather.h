@@ -1,6 +1,7 @@
 // The one driver under convolution forward and backward-data: a matrix product whose rows of A are gathered from an
 // image through a list of taps, y[oy][ox] = bias + Σ_t x[oy·step + tap_y[t]][ox·step + tap_x[t]] · w[t].
 #pragma once
+#include "moments.h"
 #include "pack.h"
 
 namespace quern::QUERN_ISA {
@@ -8,6 +9,7 @@ namespace quern::QUERN_ISA {
 constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 slab_pixels = 2048;        // of y: small enough for the tables to be made in no time
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
+constexpr i64 moment_pixels = 18 * MR;   // of y: still in cache when their statistics are taken
 
 // Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
 inline bool pixels_collide(i64 channels) { return channels > 0 && channels % 1024 == 0; }
@@ -26,6 +28,7 @@ struct Gather {
   i64 taps, run;  // floats of x under each tap, contiguous
   i64 reach;      // pixels that a run covers
   const i64 *tap_y, *tap_x;
+  const args::conv2d<float>* statistics;  // null, or who wants y's
 };
 
 // What follows from it: how y is cut into slabs, and where the source of a slab lies.
@@ -41,6 +44,8 @@ struct Slabs {
   i64 *a_offset, *c_offset, *delta;
   float* copies;
   i64 copy_floats, tile_floats;  // per worker: the padded slab, and the copy of a tile where A is copied
+  i64 blocks;                    // of moment_pixels in a slab
+  Moments moments;               // of each, if wanted
 };
 
 inline void lowest_and_highest(const i64* v, i64 n, i64& low, i64& high) {
@@ -94,6 +99,9 @@ inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   s.a_offset = scratch<i64>(context, 2 * pixels + max<i64>(1, g.taps));
   s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats) * context.threads);
   if (!s.a_offset || !s.copies) return false;
+  s.blocks = ceil_div(pixels, moment_pixels);
+  const i64 parts = s.across_y * s.across_n * s.blocks;
+  if (g.statistics && !make_moments(s.moments, parts, g.groups * g.outputs, context)) return false;
   s.c_offset = s.a_offset + pixels;
   s.delta = s.c_offset + pixels;
   i64 i = 0;
@@ -168,9 +176,14 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
 }
 
 // Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
-inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixels, float* tile_copy) {
+inline bool walks_weights(const Gather& g, const Pass& p) {
+  return copy_a || (p.last - p.first) * g.taps * g.run * NR <= weight_floats;
+}
+
+// Pixels [begin, end) of a slab.
+inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 begin, i64 end, float* tile_copy) {
   const i64 last = p.last, panel_floats = g.taps * g.run * NR;
-  const bool at_once = copy_a || (last - p.first) * panel_floats <= weight_floats;
+  const bool at_once = walks_weights(g, p);
   const i64 panels = at_once ? last - p.first : 1;
   const i64 passes = at_once ? 1 : max<i64>(1, min(g.taps, ceil_div(panel_floats, weight_floats)));
   for (; p.first < last; p.first += panels) {
@@ -178,9 +191,10 @@ inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 pixel
     for (i64 pass = 0; pass < passes; pass++) {
       p.tap = g.taps * pass / passes;
       p.taps = g.taps * (pass + 1) / passes - p.tap;
-      for_tiles(pixels, [&](i64 first, int rows) {
+      for_tiles(end - begin, [&](i64 place, int rows) {
+        const i64 first = begin + place;
         t.a_offset = s.a_offset + first, t.c_offset = s.c_offset + first;
-        if (g.taps == 1) fetch_rows(t.a, s.a_offset, first + rows, min(pixels, first + 2 * rows), g.run);
+        if (g.taps == 1) fetch_rows(t.a, s.a_offset, first + rows, min(end, first + 2 * rows), g.run);
         run_pass(g, p, t, rows, tile_copy);
       });
     }
@@ -203,7 +217,17 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
   t.delta = s.delta;
   t.c = g.y + n * g.y_image + y * g.y_row + group * g.outputs;
   const Pass pass{group, s.panels * chunk / s.chunks, s.panels * (chunk + 1) / s.chunks, 0, g.taps};
-  run_tiles(g, s, t, pass, images * rows * g.columns, own + s.copy_floats);
+  const i64 pixels = images * rows * g.columns;
+  if (!g.statistics) return run_tiles(g, s, t, pass, 0, pixels, own + s.copy_floats);
+  // Slabs of y are whole rows of whole images, or rows of one.
+  const i64 origin = (n * g.rows + y) * g.columns, channel = group * g.outputs;
+  const i64 block = walks_weights(g, pass) ? moment_pixels : pixels;
+  for (i64 begin = 0, part = place * s.blocks; begin < pixels; begin += block, part++) {
+    const i64 end = min(pixels, begin + block);
+    run_tiles(g, s, t, pass, begin, end, own + s.copy_floats);
+    for_vectors(part, channel + pass.first * NR, channel + min(pass.last * NR, g.outputs), origin + begin, origin + end,
+                ColumnMoments{g.y, s.moments});
+  }
 }
 
 inline void gather_gemm(const Gather& g, Context& context) {
@@ -213,6 +237,7 @@ inline void gather_gemm(const Gather& g, Context& context) {
   const i64 tasks = s.across_y * s.across_n * g.groups * s.chunks;
   const i64 work = g.images * g.rows * g.columns * g.groups * g.outputs * max<i64>(1, g.taps * g.run);
   for_tasks(context, work, tasks, [&](i64 i, int worker) { run_slab(g, s, i, worker); });
+  if (g.statistics) write_statistics(*g.statistics, s.moments);
 }
 
 }  // namespace quern::QUERN_ISA

@@ -52,8 +52,21 @@ inline Cut cut(i64 rows) {
   const i64 part = round_up(max(span, ceil_div(rows, most_parts)), span);
   return {part, ceil_div(rows, part)};
 }
-// f.template run<V>(part, column, width, begin, end): rows [begin, end) of each part, V vectors of columns side by
-// side, of which the first `width` columns count.
+// f.template run<V>(part, column, width, begin, end) for columns [first, last), V vectors of them side by side, of
+// which the first `width` columns count.
+template <class F>
+void for_vectors(i64 part, i64 first, i64 last, i64 begin, i64 end, const F& f) {
+  for (i64 column = first; column < last;) {
+    const i64 left = last - column;
+    if (left > 3 * W)
+      f.template run<4>(part, column, min<i64>(4 * W, left), begin, end), column += 4 * W;
+    else if (left > W)
+      f.template run<2>(part, column, min<i64>(2 * W, left), begin, end), column += 2 * W;
+    else
+      f.template run<1>(part, column, left, begin, end), column += W;
+  }
+}
+// The same for all columns of all parts of the rows.
 template <class F>
 void for_parts(Context& context, i64 rows, i64 c, const F& f) {
   const Cut parts = cut(rows);
@@ -61,15 +74,7 @@ void for_parts(Context& context, i64 rows, i64 c, const F& f) {
   parallel_if(context, rows * c, parts.parts * strips, [&](i64 task, int) {
     const i64 part = task / strips, first = task % strips * strip, last = min(c, first + strip);
     const i64 begin = part * parts.rows, end = min(rows, begin + parts.rows);
-    for (i64 column = first; column < last;) {
-      const i64 left = last - column;
-      if (left > 3 * W)
-        f.template run<4>(part, column, left, begin, end), column += 4 * W;
-      else if (left > W)
-        f.template run<2>(part, column, min<i64>(2 * W, left), begin, end), column += 2 * W;
-      else
-        f.template run<1>(part, column, left, begin, end), column += W;
-    }
+    for_vectors(part, first, last, begin, end, f);
   });
 }
 

@@ -14,6 +14,7 @@ export const opcodeNames: readonly string[] = [
   'to_bool',
   'unary',
   'binary',
+  'add_relu',
   'scalar',
   'compare',
   'where',
@@ -285,6 +286,24 @@ export function binary(w: CommandWriter, dtype: DType, a: BinaryArgs): void {
   w.end()
 }
 
+export interface AddReluArgs {
+  sum: Operand | null
+  y: Operand | null
+  a: Operand | null
+  b: Operand | null
+  n: number
+}
+
+export function addRelu(w: CommandWriter, dtype: DType, a: AddReluArgs): void {
+  w.begin(11, dtype)
+  w.operand(a.sum)
+  w.operand(a.y)
+  w.operand(a.a)
+  w.operand(a.b)
+  w.i32(a.n)
+  w.end()
+}
+
 export interface ScalarArgs {
   out: Operand | null
   x: Operand | null
@@ -296,7 +315,7 @@ export interface ScalarArgs {
 }
 
 export function scalar(w: CommandWriter, dtype: DType, a: ScalarArgs): void {
-  w.begin(11, dtype)
+  w.begin(12, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.kind)
@@ -317,7 +336,7 @@ export interface CompareArgs {
 }
 
 export function compare(w: CommandWriter, dtype: DType, a: CompareArgs): void {
-  w.begin(12, dtype)
+  w.begin(13, dtype)
   w.operand(a.out)
   w.operand(a.a)
   w.operand(a.b)
@@ -337,7 +356,7 @@ export interface WhereArgs {
 }
 
 export function where(w: CommandWriter, dtype: DType, a: WhereArgs): void {
-  w.begin(13, dtype)
+  w.begin(14, dtype)
   w.operand(a.out)
   w.operand(a.condition)
   w.operand(a.a)
@@ -356,7 +375,7 @@ export interface ClampArgs {
 }
 
 export function clamp(w: CommandWriter, dtype: DType, a: ClampArgs): void {
-  w.begin(14, dtype)
+  w.begin(15, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.f64(a.low)
@@ -375,7 +394,7 @@ export interface ReduceArgs {
 }
 
 export function reduce(w: CommandWriter, dtype: DType, a: ReduceArgs): void {
-  w.begin(15, dtype)
+  w.begin(16, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.kind)
@@ -395,7 +414,7 @@ export interface ArgReduceArgs {
 }
 
 export function argReduce(w: CommandWriter, dtype: DType, a: ArgReduceArgs): void {
-  w.begin(16, dtype)
+  w.begin(17, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.kind)
@@ -416,7 +435,7 @@ export interface IndexSelectArgs {
 }
 
 export function indexSelect(w: CommandWriter, dtype: DType, a: IndexSelectArgs): void {
-  w.begin(17, dtype)
+  w.begin(18, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.operand(a.index)
@@ -439,7 +458,7 @@ export interface IndexAddArgs {
 }
 
 export function indexAdd(w: CommandWriter, dtype: DType, a: IndexAddArgs): void {
-  w.begin(18, dtype)
+  w.begin(19, dtype)
   w.operand(a.out)
   w.operand(a.source)
   w.operand(a.index)
@@ -462,7 +481,7 @@ export interface GatherArgs {
 }
 
 export function gather(w: CommandWriter, dtype: DType, a: GatherArgs): void {
-  w.begin(19, dtype)
+  w.begin(20, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.operand(a.index)
@@ -485,7 +504,7 @@ export interface ScatterAddArgs {
 }
 
 export function scatterAdd(w: CommandWriter, dtype: DType, a: ScatterAddArgs): void {
-  w.begin(20, dtype)
+  w.begin(21, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.operand(a.source)
@@ -507,7 +526,7 @@ export interface CumsumArgs {
 }
 
 export function cumsum(w: CommandWriter, dtype: DType, a: CumsumArgs): void {
-  w.begin(21, dtype)
+  w.begin(22, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.outer)
@@ -528,7 +547,7 @@ export interface TopkArgs {
 }
 
 export function topk(w: CommandWriter, dtype: DType, a: TopkArgs): void {
-  w.begin(22, dtype)
+  w.begin(23, dtype)
   w.operand(a.values)
   w.operand(a.indices)
   w.operand(a.x)
@@ -559,7 +578,7 @@ export interface MatmulArgs {
 }
 
 export function matmul(w: CommandWriter, dtype: DType, a: MatmulArgs): void {
-  w.begin(23, dtype)
+  w.begin(24, dtype)
   w.operand(a.out)
   w.operand(a.a)
   w.operand(a.b)
@@ -601,10 +620,15 @@ export interface Conv2dArgs {
   dilW: number
   groups: number
   relu: number
+  mean: Operand | null
+  rstd: Operand | null
+  running: readonly (Operand | null)[]
+  eps: number
+  momentum: number
 }
 
 export function conv2d(w: CommandWriter, dtype: DType, a: Conv2dArgs): void {
-  w.begin(24, dtype)
+  w.begin(25, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.operand(a.w)
@@ -626,6 +650,11 @@ export function conv2d(w: CommandWriter, dtype: DType, a: Conv2dArgs): void {
   w.i32(a.dilW)
   w.i32(a.groups)
   w.i32(a.relu)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operands(a.running)
+  w.f64(a.eps)
+  w.f64(a.momentum)
   w.end()
 }
 
@@ -652,7 +681,7 @@ export interface Conv2dBackwardDataArgs {
 }
 
 export function conv2dBackwardData(w: CommandWriter, dtype: DType, a: Conv2dBackwardDataArgs): void {
-  w.begin(25, dtype)
+  w.begin(26, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.w)
@@ -699,7 +728,7 @@ export interface Conv2dBackwardWeightsArgs {
 }
 
 export function conv2dBackwardWeights(w: CommandWriter, dtype: DType, a: Conv2dBackwardWeightsArgs): void {
-  w.begin(26, dtype)
+  w.begin(27, dtype)
   w.operand(a.dw)
   w.operand(a.dbias)
   w.operand(a.x)
@@ -746,7 +775,7 @@ export interface MaxPool2dArgs {
 }
 
 export function maxPool2d(w: CommandWriter, dtype: DType, a: MaxPool2dArgs): void {
-  w.begin(27, dtype)
+  w.begin(28, dtype)
   w.operand(a.y)
   w.operand(a.index8)
   w.operand(a.index32)
@@ -791,7 +820,7 @@ export interface MaxPool2dBackwardArgs {
 }
 
 export function maxPool2dBackward(w: CommandWriter, dtype: DType, a: MaxPool2dBackwardArgs): void {
-  w.begin(28, dtype)
+  w.begin(29, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.index8)
@@ -834,7 +863,7 @@ export interface AvgPool2dArgs {
 }
 
 export function avgPool2d(w: CommandWriter, dtype: DType, a: AvgPool2dArgs): void {
-  w.begin(29, dtype)
+  w.begin(30, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.i32(a.n)
@@ -876,7 +905,7 @@ export interface AvgPool2dBackwardArgs {
 }
 
 export function avgPool2dBackward(w: CommandWriter, dtype: DType, a: AvgPool2dBackwardArgs): void {
-  w.begin(30, dtype)
+  w.begin(31, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.i32(a.n)
@@ -910,7 +939,7 @@ export interface AdaptiveMaxPool2dArgs {
 }
 
 export function adaptiveMaxPool2d(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dArgs): void {
-  w.begin(31, dtype)
+  w.begin(32, dtype)
   w.operand(a.y)
   w.operand(a.index)
   w.operand(a.x)
@@ -936,7 +965,7 @@ export interface AdaptiveMaxPool2dBackwardArgs {
 }
 
 export function adaptiveMaxPool2dBackward(w: CommandWriter, dtype: DType, a: AdaptiveMaxPool2dBackwardArgs): void {
-  w.begin(32, dtype)
+  w.begin(33, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.index)
@@ -961,7 +990,7 @@ export interface BatchNormStatsArgs {
 }
 
 export function batchNormStats(w: CommandWriter, dtype: DType, a: BatchNormStatsArgs): void {
-  w.begin(33, dtype)
+  w.begin(34, dtype)
   w.operand(a.mean)
   w.operand(a.rstd)
   w.operand(a.x)
@@ -987,7 +1016,7 @@ export interface BatchNormArgs {
 }
 
 export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): void {
-  w.begin(34, dtype)
+  w.begin(35, dtype)
   w.operand(a.y)
   w.operand(a.x)
   w.operand(a.mean)
@@ -1019,7 +1048,7 @@ export interface BatchNormBackwardArgs {
 }
 
 export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
-  w.begin(35, dtype)
+  w.begin(36, dtype)
   w.operand(a.dx)
   w.operand(a.dweight)
   w.operand(a.dbias)
@@ -1050,7 +1079,7 @@ export interface LayerNormArgs {
 }
 
 export function layerNorm(w: CommandWriter, dtype: DType, a: LayerNormArgs): void {
-  w.begin(36, dtype)
+  w.begin(37, dtype)
   w.operand(a.y)
   w.operand(a.mean)
   w.operand(a.rstd)
@@ -1077,7 +1106,7 @@ export interface LayerNormBackwardArgs {
 }
 
 export function layerNormBackward(w: CommandWriter, dtype: DType, a: LayerNormBackwardArgs): void {
-  w.begin(37, dtype)
+  w.begin(38, dtype)
   w.operand(a.dx)
   w.operand(a.dweight)
   w.operand(a.dbias)
@@ -1100,7 +1129,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(38, dtype)
+  w.begin(39, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -1119,7 +1148,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(39, dtype)
+  w.begin(40, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -1144,7 +1173,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(40, dtype)
+  w.begin(41, dtype)
   w.operand(a.loss)
   w.operand(a.lse)
   w.operand(a.denominator)
@@ -1175,7 +1204,7 @@ export interface CrossEntropyBackwardArgs {
 }
 
 export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(41, dtype)
+  w.begin(42, dtype)
   w.operand(a.dx)
   w.operand(a.dloss)
   w.operand(a.lse)
@@ -1203,7 +1232,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(42, dtype)
+  w.begin(43, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -1227,7 +1256,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(43, dtype)
+  w.begin(44, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -1251,7 +1280,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(44, dtype)
+  w.begin(45, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -1277,7 +1306,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(45, dtype)
+  w.begin(46, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -1308,7 +1337,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(46, dtype)
+  w.begin(47, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)
@@ -1336,7 +1365,7 @@ export interface AdagradArgs {
 }
 
 export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
-  w.begin(47, dtype)
+  w.begin(48, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.eps)
@@ -1359,7 +1388,7 @@ export interface AdadeltaArgs {
 }
 
 export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
-  w.begin(48, dtype)
+  w.begin(49, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.rho)
@@ -1385,7 +1414,7 @@ export interface RmspropArgs {
 }
 
 export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
-  w.begin(49, dtype)
+  w.begin(50, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.alpha)
@@ -1408,7 +1437,7 @@ export interface ClipNormArgs {
 }
 
 export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
-  w.begin(50, dtype)
+  w.begin(51, dtype)
   w.operand(a.norm)
   w.operands(a.tensors)
   w.f64(a.maxNorm)
@@ -1424,7 +1453,7 @@ export interface ClipValueArgs {
 }
 
 export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
-  w.begin(51, dtype)
+  w.begin(52, dtype)
   w.operands(a.tensors)
   w.f64(a.value)
   w.list(a.sizes)

@@ -63,7 +63,7 @@ export class Runtime {
     const { writer } = this
     if (writer.count === 0 || this.closed) return
     const count = writer.count
-    writer.count = 0
+    writer.clear()
     this.backend.submit(writer.words, count)
   }
 
@@ -81,6 +81,7 @@ export class Runtime {
   free(id: number): void {
     if (this.closed) return
     this.sites.delete(id)
+    this.writer.freed(id)
     opcodes.free(this.encode(), { buffer: id })
     this.freeIds.push(id)
   }

@@ -6,11 +6,15 @@ export interface Operand {
   readonly offset: number
 }
 
+const none = 0xffff
+
 /** Encodes commands as 32-bit words (native/ops.def says how) into one growing array. */
 export class CommandWriter {
   words = new Uint32Array(1 << 13)
   count = 0
   private start = 0
+  // A spare output that no command has named since, and where its own names it.
+  private unread = { id: 0, at: 0 }
   private readonly scalar = new ArrayBuffer(8)
   private readonly f32s = new Float32Array(this.scalar)
   private readonly f64s = new Float64Array(this.scalar)
@@ -25,6 +29,37 @@ export class CommandWriter {
 
   end(): void {
     this.words[this.start + 1] = this.count - this.start
+  }
+
+  /** Forgets all commands. */
+  clear(): void {
+    this.count = 0
+    this.unread.id = 0
+  }
+
+  /** The fields of the command encoded last, if it has this opcode and dtype. */
+  last(opcode: number, dtype: DType): Uint32Array | null {
+    const { words, start, count } = this
+    if (count === 0 || words[start] !== (opcode | (dtypes[dtype].code << 16))) return null
+    return words.slice(start + 2, count)
+  }
+
+  /** Takes back the command encoded last. */
+  retract(): void {
+    this.count = this.start
+    this.words[this.start] = none
+  }
+
+  /** The first operand of the command encoded last is an output that it need not write if nobody reads it. */
+  spare(operand: Operand): void {
+    this.unread = { id: operand.storage.id, at: this.start + 2 }
+  }
+
+  /** A buffer is about to be freed. */
+  freed(id: number): void {
+    if (id !== this.unread.id) return
+    this.words[this.unread.at] = 0
+    this.unread.id = 0
   }
 
   i32(value: number): void {
@@ -43,7 +78,9 @@ export class CommandWriter {
   }
 
   operand(operand: Operand | null): void {
-    this.words[this.count++] = operand ? operand.storage.id : 0
+    const id = operand ? operand.storage.id : 0
+    if (id === this.unread.id) this.unread.id = 0
+    this.words[this.count++] = id
     this.words[this.count++] = operand ? operand.offset : 0
   }
 

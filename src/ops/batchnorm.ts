@@ -1,4 +1,5 @@
 // Batch normalisation.
+import { encodeConv2dStatistics, takeConv2d } from '../engine/fuse.js'
 import { isRowMajor, sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
@@ -89,7 +90,8 @@ const rowsOf = (x: FloatTensor): { rows: number; c: number } => {
   return { rows: n * h * w, c }
 }
 
-// Mean and 1/√(variance + eps) of the batch; updates the running statistics.
+// Mean and 1/√(variance + eps) of the batch, by the convolution that makes x if that has just been encoded; updates the
+// running statistics.
 function batchStatistics<D extends FloatDType>(
   x: Tensor<D>,
   running: readonly Tensor<D>[],
@@ -98,8 +100,11 @@ function batchStatistics<D extends FloatDType>(
 ): [Tensor<D>, Tensor<D>] {
   const runtime = sharedRuntime('batchNorm', x, ...running)
   const { rows, c } = rowsOf(x)
+  const conv = takeConv2d(runtime.writer, x)
   const [mean, rstd] = [allocate(x.dtype, [c], [1], runtime), allocate(x.dtype, [c], [1], runtime)]
-  opcodes.batchNormStats(runtime.encode(), x.dtype, { mean, rstd, x, running, rows, c, eps, momentum })
+  const statistics = { mean, rstd, running, eps, momentum }
+  if (conv) encodeConv2dStatistics(runtime.encode(), x.dtype, conv, statistics)
+  else opcodes.batchNormStats(runtime.encode(), x.dtype, { x, rows, c, ...statistics })
   for (const t of running) t.storage.version++
   return [mean, rstd]
 }

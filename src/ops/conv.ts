@@ -221,6 +221,8 @@ export function outputSize(
   )
 }
 
+const noStatistics = { mean: null, rstd: null, running: [], eps: 0, momentum: 0 }
+
 function forward<D extends FloatDType>(
   g: Geometry,
   x: Tensor<D>,
@@ -232,7 +234,7 @@ function forward<D extends FloatDType>(
   const shape = [g.n, g.oc, g.oh, g.ow]
   const y = allocate(x.dtype, shape, channelsLastStrides(shape), runtime)
   const b = bias && !isRowMajor(bias.shape, bias.strides) ? denseCopy(bias, [1]) : bias
-  opcodes.conv2d(runtime.encode(), x.dtype, { y, x, w, bias: b, ...g, relu: Number(relu) })
+  opcodes.conv2d(runtime.encode(), x.dtype, { y, x, w, bias: b, ...g, relu: Number(relu), ...noStatistics })
   if (b !== bias) b?.dispose()
   return y
 }

@@ -1,3 +1,4 @@
+import { encodeReluOfSum, takeSum } from '../engine/fuse.js'
 import { coalesce, denseLike, isDense, rowMajor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Unary } from '../engine/opcodes.js'
@@ -148,7 +149,21 @@ export const sigmoid = unaryOp('sigmoid', 'y', (dy, _, y) =>
   isRecording() ? mul(dy, mul(y, sub(1, y))) : binaryKernel('sigmoid', Binary.sigmoidGrad, dy, y),
 )
 /** max(0, x), elementwise; NaN stays NaN. */
-export const relu = unaryOp('relu', 'y', (dy, _, y) => reluMask(dy, y))
+export function relu<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
+  checkFloat('relu', 'x', x)
+  const y = reluOfSum(x) ?? unaryKernel('relu', Unary.relu, x)
+  return record('relu', y, [x], [y], (dy, [y]) => [reluMask(dy as Tensor<D>, y)])
+}
+
+// In the pass of the sum that x is, if that has just been encoded.
+function reluOfSum<D extends FloatDType>(x: Tensor<D>): Tensor<D> | null {
+  const runtime = sharedRuntime('relu', x)
+  const sum = takeSum(runtime.writer, x)
+  if (!sum) return null
+  const y = allocate(x.dtype, x.shape, stridesFor(x.shape, [x]), runtime)
+  encodeReluOfSum(runtime.encode(), x, y, sum)
+  return y
+}
 
 /** dy where y > 0, else 0: the gradient through a ReLU whose output is y. */
 export function reluMask<D extends FloatDType>(dy: Tensor<D>, y: Tensor<D>): Tensor<D> {

@@ -40,6 +40,38 @@ void check_forward(const Conv& c, const Operands& operands) {
   }
 }
 
+// Those of y while it is made, against those of y as it is.
+void check_statistics(const Conv& c, const Operands& operands) {
+  if (c.n == 0) return;
+  args::conv2d<float> args{};
+  set_shape(args, c);
+  Buffer<float> y(c.y()), mean(c.oc), rstd(c.oc), running_mean(c.oc), running_var(c.oc);
+  Buffer<double> exact_mean(c.oc), exact_rstd(c.oc), exact_running_mean(c.oc), exact_running_var(c.oc);
+  float* const running[] = {running_mean, running_var};
+  double* const exact_running[] = {exact_running_mean, exact_running_var};
+  const i32 rows = args.n * args.oh * args.ow, known = rows > 1 ? 2 : 0;
+  args.x = operands.x, args.w = operands.w, args.bias = operands.bias, args.y = y;
+  args.running = running, args.running_count = known, args.eps = 1e-5, args.momentum = 0.25;
+  Workers serial(1);
+  reference::conv2d<float>(args, serial);
+  const Buffer<double> exact = converted<double>(y);
+  for (i64 i = 0; i < c.oc; i++) exact_running_mean[i] = 1, exact_running_var[i] = 2;
+  reference::batch_norm_stats<double>(
+      {exact_mean, exact_rstd, exact, exact_running, known, rows, c.oc, args.eps, args.momentum}, serial);
+  args.mean = mean, args.rstd = rstd;
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    mean.poison(), rstd.poison();
+    for (i64 i = 0; i < c.oc; i++) running_mean[i] = 1, running_var[i] = 2;
+    kernels.conv2d(args, context);
+    CHECK_CLOSE(mean, exact_mean, 1e-6);
+    CHECK_CLOSE(rstd, exact_rstd, 3e-6);
+    if (known) {
+      CHECK_CLOSE(running_mean, exact_running_mean, 1e-6);
+      CHECK_CLOSE(running_var, exact_running_var, 3e-6);
+    }
+  });
+}
+
 void check_backward_data(const Conv& c, const Operands& operands) {
   args::conv2d_backward_data<float> args{};
   set_shape(args, c);
@@ -83,6 +115,7 @@ void check_all(const Conv& c) {
   const Operands operands{integers(c.x(), -3, 3, 1), integers(c.weights(), -3, 3, 2), integers(c.oc, -9, 9, 3),
                           integers(c.y(), -3, 3, 4)};
   check_forward(c, operands);
+  check_statistics(c, operands);
   check_backward_data(c, operands);
   check_backward_weights(c, operands);
 }

@@ -180,6 +180,25 @@ SWEEP(elementwise_of_any_layout, 150) {
   });
 }
 
+TEST(relu_of_a_sum) {
+  Workers serial(1);
+  for (i64 n : {0, 1, 17, 1000, 40003}) {
+    const Buffer<float> a = integers(n, -9, 9, 1), b = integers(n, -9, 9, 2);
+    Buffer<float> sum(n), y(n), got_sum(n), got(n);
+    const i32 size = static_cast<i32>(n);
+    reference::add_relu<float>({sum, y, a, b, size}, serial);
+    on_every_backend([&](const Kernels& k, Context& context) {
+      got_sum.poison(), got.poison();
+      k.add_relu({got_sum, got, a, b, size}, context);
+      CHECK_SAME(got_sum, sum);
+      CHECK_SAME(got, y);
+      got.poison();
+      k.add_relu({nullptr, got, a, b, size}, context);
+      CHECK_SAME(got, y);
+    });
+  }
+}
+
 TEST(halves_round_to_even) {
   const i64 n = 2003;
   Buffer<float> x(n), expected(n), got(n);

@@ -1,0 +1,150 @@
+// What is computed in one pass when one operation follows another at once must be what each gives by itself.
+import {
+  add,
+  batchNorm,
+  conv2d,
+  noGrad,
+  ones,
+  randn,
+  relu,
+  scope,
+  synchronize,
+  type Tensor,
+  tensor,
+  transpose,
+  zeros,
+} from 'quern'
+import { describe, expect, test } from 'vitest'
+import { expectClose } from './values.js'
+
+// Whatever was encoded before is on its way, so the next operation cannot join it.
+const apart = () => synchronize()
+const bytes = async (t: Tensor) => Buffer.from(((await t.data()) as Float32Array).buffer)
+const same = async (a: Tensor, b: Tensor) => expect((await bytes(a)).equals(await bytes(b))).toBe(true)
+
+describe('a sum and its ReLU', () => {
+  const make = (shape: number[]) => randn(shape, { requiresGrad: true })
+
+  test.each([[[0]], [[1]], [[5, 7]], [[3, 1000, 33]]])('of shape %j', async (shape) => {
+    const [a, b] = [make(shape), make(shape)]
+    const sum = add(a, b)
+    await apart()
+    const expected = relu(sum)
+    await same(relu(add(a, b)), expected)
+    const kept = add(a, b)
+    const y = relu(kept)
+    await same(kept, sum)
+    await same(y, expected)
+    await same(
+      scope(() => relu(add(a, b))),
+      expected,
+    )
+  })
+
+  test('of double precision, in other orders of memory, broadcast, and of a view', async () => {
+    const double = tensor([-1, 2, -3], { dtype: 'float64' })
+    expect([...(await relu(add(double, double)).data())]).toEqual([0, 4, 0])
+    const [a, b] = [randn([4, 4]), randn([4, 4])]
+    const sum = add(a, b)
+    await apart()
+    await same(relu(transpose(add(a, b), 0, 1)), relu(transpose(sum, 0, 1)))
+    await same(relu(add(transpose(a, 0, 1), transpose(b, 0, 1))), relu(transpose(sum, 0, 1)))
+    await same(relu(add(a, ones([4]))), relu(add(a, ones([4, 4]))))
+    const whole = add(a, b)
+    await same(relu(whole.slice(0, 1, 3)), relu(sum.slice(0, 1, 3)))
+  })
+
+  test('keeps NaN and infinities', async () => {
+    const a = tensor([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e38])
+    const y = relu(add(a, tensor([1, 1, 1, -0, 3e38])))
+    expect([...(await y.data())]).toEqual([Number.NaN, Number.POSITIVE_INFINITY, 0, 0, Number.POSITIVE_INFINITY])
+  })
+
+  test('in place: the sum that others see is written', async () => {
+    const base = zeros([6])
+    const part = base.slice(0, 2, 5)
+    part.add_(tensor([-1, 2, 3]))
+    const y = relu(part)
+    part.dispose()
+    expect([...(await base.data())]).toEqual([0, 0, -1, 2, 3, 0])
+    expect([...(await y.data())]).toEqual([0, 2, 3])
+  })
+
+  test('a sum read again before it is released', async () => {
+    const [a, b] = [randn([100]), randn([100])]
+    const sum = add(a, b)
+    const y = relu(sum)
+    const twice = add(sum, y)
+    sum.dispose()
+    await same(twice, add(add(a, b), y))
+  })
+
+  test('has the gradients of both', async () => {
+    const [a, b, c, d] = [tensor([-1, 2, 3]), tensor([0.5, -3, 1]), tensor([-1, 2, 3]), tensor([0.5, -3, 1])]
+    for (const t of [a, b, c, d]) t.requiresGrad = true
+    relu(add(a, b)).sum().backward()
+    const sum = add(c, d)
+    await apart()
+    relu(sum).sum().backward()
+    expect([...(await (a.grad as Tensor).data())]).toEqual([0, 0, 1])
+    await same(b.grad as Tensor, d.grad as Tensor)
+  })
+})
+
+describe('a convolution and the statistics of its batch', () => {
+  const shapes: [string, number[], number[], object][] = [
+    ['3×3', [3, 5, 9, 11], [7, 5, 3, 3], { padding: 1 }],
+    ['1×1 over several slabs', [9, 16, 24, 24], [40, 16, 1, 1], {}],
+    ['strided, with a bias', [4, 3, 15, 15], [18, 3, 3, 3], { stride: 2, bias: true }],
+    ['in groups', [2, 8, 12, 12], [12, 4, 3, 3], { groups: 2 }],
+    ['depthwise', [3, 33, 20, 20], [33, 1, 3, 3], { groups: 33, padding: 1 }],
+    ['rows of large images', [1, 32, 90, 90], [20, 32, 3, 3], { padding: 1 }],
+    ['many channels of few pixels', [2, 64, 2, 2], [130, 64, 1, 1], {}],
+  ]
+
+  test.each(shapes)('%s', async (_, xShape, wShape, { bias, ...options }: { bias?: boolean }) => {
+    const x = add(randn(xShape), 30)
+    const weight = randn(wShape)
+    const channels = wShape[0] as number
+    const parts = { ...options, bias: bias ? randn([channels]) : null }
+    const run = async (separately: boolean) => {
+      const [mean, variance] = [zeros([channels]), ones([channels])]
+      const y = conv2d(x, weight, parts)
+      if (separately) await apart()
+      const z = noGrad(() => batchNorm(y, mean, variance, { training: true, momentum: 0.25 }))
+      return [y, z, mean, variance]
+    }
+    const [together, separate] = [await run(false), await run(true)]
+    await same(together[0] as Tensor, separate[0] as Tensor)
+    for (const i of [1, 2, 3]) expectClose(await together[i]!.data(), await separate[i]!.data(), 1e-5)
+    const again = await run(false)
+    for (const i of [1, 2, 3]) await same(again[i] as Tensor, together[i] as Tensor)
+  })
+
+  test('trains as the two do', async () => {
+    const gradients = async (separately: boolean) => {
+      const x = tensor(
+        Array.from({ length: 96 }, (_, i) => Math.sin(i)),
+        { shape: [2, 3, 4, 4], requiresGrad: true },
+      )
+      const w = tensor(
+        Array.from({ length: 54 }, (_, i) => Math.cos(i)),
+        { shape: [2, 3, 3, 3], requiresGrad: true },
+      )
+      const y = conv2d(x, w)
+      if (separately) await apart()
+      const z = batchNorm(y, null, null, { training: true })
+      z.mul(
+        tensor(
+          Array.from({ length: 16 }, (_, i) => i / 7),
+          { shape: [2, 2, 2, 2] },
+        ),
+      )
+        .sum()
+        .backward()
+      return [await (x.grad as Tensor).data(), await (w.grad as Tensor).data()]
+    }
+    const [together, separate] = [await gradients(false), await gradients(true)]
+    for (const i of [0, 1]) expectClose(together[i]!, separate[i]!, 1e-4)
+  })
+})

@@ -1,0 +1,116 @@
+// Which commands are taken back to be encoded as one with the next.
+import { describe, expect, test } from 'vitest'
+import { encodeConv2dStatistics, encodeReluOfSum, takeConv2d, takeSum } from '../../src/engine/fuse.js'
+import * as opcodes from '../../src/engine/opcodes.js'
+import { Binary, opcodeNames } from '../../src/engine/opcodes.js'
+import { CommandWriter } from '../../src/engine/writer.js'
+
+const buffer = (id: number, shape: number[] = [6], offset = 0) => {
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1))
+  return { storage: { id }, offset, dtype: 'float32' as const, shape, strides }
+}
+const [a, b, x, y] = [buffer(1), buffer(2), buffer(3), buffer(4)]
+
+function writerOfSum(kind: number = Binary.add, layout = [6, 1, 1, 1]): CommandWriter {
+  const w = new CommandWriter()
+  opcodes.free(w, { buffer: 9 })
+  opcodes.binary(w, 'float32', { out: x, a, b, kind, rank: 1, layout })
+  return w
+}
+const written = (w: CommandWriter) => [...w.words.subarray(0, w.count)]
+
+describe('a sum and its ReLU', () => {
+  const encode = () => {
+    const w = writerOfSum()
+    const sum = takeSum(w, x)
+    expect(sum).toEqual({ a: { storage: { id: 1 }, offset: 0 }, b: { storage: { id: 2 }, offset: 0 }, n: 6 })
+    if (sum) encodeReluOfSum(w, x, y, sum)
+    return w
+  }
+  // After the opcode, the length and the command before: sum, y, a, b.
+  const sumAt = 5
+
+  test('are one command', () => {
+    const expected = new CommandWriter()
+    opcodes.free(expected, { buffer: 9 })
+    opcodes.addRelu(expected, 'float32', { sum: x, y, a, b, n: 6 })
+    expect(written(encode())).toEqual(written(expected))
+  })
+
+  test('the sum is left out if it is freed unread', () => {
+    const w = encode()
+    expect(w.words[sumAt]).toBe(3)
+    w.freed(2)
+    expect(w.words[sumAt]).toBe(3)
+    w.freed(3)
+    expect(w.words[sumAt]).toBe(0)
+  })
+
+  test('but not once another command has named it', () => {
+    const w = encode()
+    opcodes.unary(w, 'float32', { out: y, x, kind: 0, rank: 1, layout: [6, 1, 1] })
+    w.freed(3)
+    expect(w.words[sumAt]).toBe(3)
+  })
+
+  test('nor in the next batch', () => {
+    const w = encode()
+    w.clear()
+    opcodes.free(w, { buffer: 7 })
+    const before = written(w)
+    w.freed(3)
+    expect(written(w)).toEqual(before)
+  })
+
+  test('stay apart where the command encoded last is another', () => {
+    const differing: [CommandWriter, typeof x][] = [
+      [new CommandWriter(), x],
+      [writerOfSum(Binary.sub), x],
+      [writerOfSum(Binary.add, [6, 1, 1, 0]), x],
+      [writerOfSum(Binary.add, [3, 1, 1, 1]), x],
+      [writerOfSum(), y],
+      [writerOfSum(), buffer(3, [6], 1)],
+      [writerOfSum(), { ...buffer(3, [2, 3]), strides: [4, 1] }],
+    ]
+    const followed = writerOfSum()
+    opcodes.free(followed, { buffer: 8 })
+    for (const [w, t] of [...differing, [followed, x] as const]) {
+      const before = written(w)
+      expect(takeSum(w, t)).toBeNull()
+      expect(written(w)).toEqual(before)
+    }
+    const flushed = writerOfSum()
+    flushed.clear()
+    expect(takeSum(flushed, x)).toBeNull()
+    const taken = writerOfSum()
+    expect(takeSum(taken, x)).not.toBeNull()
+    expect(takeSum(taken, x)).toBeNull()
+  })
+})
+
+describe('a convolution and the statistics of its result', () => {
+  const g = { n: 2, ic: 3, ih: 5, iw: 5, oc: 4, oh: 5, ow: 5, kh: 1, kw: 1, strideH: 1, strideW: 1 }
+  const sizes = { ...g, padH: 0, padW: 0, dilH: 1, dilW: 1, groups: 1, relu: 0 }
+  const operands = { y: buffer(3, [2, 4, 5, 5]), x: a, w: b, bias: null }
+  const none = { mean: null, rstd: null, running: [], eps: 0, momentum: 0 }
+  const statistics = { mean: buffer(5), rstd: buffer(6), running: [buffer(7), buffer(8)], eps: 1e-5, momentum: 0.1 }
+
+  test('are one command', () => {
+    const [w, expected] = [new CommandWriter(), new CommandWriter()]
+    opcodes.conv2d(w, 'float32', { ...operands, ...sizes, ...none })
+    const conv = takeConv2d(w, operands.y)
+    expect(w.count).toBe(0)
+    if (conv) encodeConv2dStatistics(w, 'float32', conv, statistics)
+    opcodes.conv2d(expected, 'float32', { ...operands, ...sizes, ...statistics })
+    expect(written(w)).toEqual(written(expected))
+    expect(takeConv2d(w, operands.y)).toBeNull()
+  })
+
+  test('stay apart for other shapes and dtypes', () => {
+    const w = new CommandWriter()
+    opcodes.conv2d(w, 'float32', { ...operands, ...sizes, ...none })
+    expect(takeConv2d(w, buffer(3, [2, 5, 4, 5]))).toBeNull()
+    expect(takeConv2d(w, { ...operands.y, dtype: 'float64' })).toBeNull()
+    expect(opcodeNames[(w.words[0] as number) & 0xffff]).toBe('conv2d')
+  })
+})
