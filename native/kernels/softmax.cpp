@@ -21,29 +21,83 @@ QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be miss
   return max_lanes(most);
 }
 
-// log Σ exp x
-QUERN_INLINE float log_sum_exp(const float* x, i64 columns) {
-  const float max = max_of_row(x, columns);
-  return max + __builtin_logf(sum_columns(columns, [&](i64 c) {
-           prefetch(x + columns + c, W);  // the next row
-           return exp(load(x + c) - max);
-         }));
+QUERN_INLINE float sum_exp(const float* x, float max, i64 columns) {
+  return sum_columns(columns, [&](i64 c) {
+    prefetch(x + columns + c, W);  // the next row
+    return exp(load(x + c) - max);
+  });
 }
 
-float reduced_gradient(const args::cross_entropy_backward<float>& e) {
-  return e.reduction == 1 ? e.dloss[0] / e.denominator[0] : e.reduction == 2 ? e.dloss[0] : 0.f;
+// The last columns, where they fill no vector, stay in a register: what is stored in part is slow to load as a whole.
+struct Exponentials {
+  float sum;
+  vf last;
+};
+// out = exp(x - max), but for the last columns
+QUERN_INLINE Exponentials exp_row(float* out, const float* x, float max, i64 columns) {
+  vf total{}, last{};
+  const auto next = [&](i64 c) {
+    prefetch(x + columns + c, W);  // the next row
+    return exp(load(x + c) - max);
+  };
+  for_columns(
+      columns,
+      [&](i64 c) {
+        const vf e = next(c);
+        total += e;
+        store(out + c, e);
+      },
+      [&](i64 c, int n) {
+        last = next(c);
+        total += select(lanes_below(n), last, vf{});
+      });
+  return {sum_lanes(total), last};
+}
+// out[c] = value(exponential, c)
+template <class F>
+QUERN_INLINE void map_exp(float* out, vf last, i64 columns, const F& value) {
+  for_columns(
+      columns, [&](i64 c) { store(out + c, value(load(out + c), c)); },
+      [&](i64 c, int n) { store_first(out + c, value(last, c), n); });
 }
 
-// Loss of one row, or NaN if its target is no class; see the reference for the formula.
-float row_loss(const args::cross_entropy<float>& e, i64 r, float lse) {
+// What the rows of a cross-entropy have in common.
+struct Shares {
+  float hit, other;  // of the target in its class, and in every class
+  float weights;     // Σ over the classes, where `other` is not 0
+  float row;         // of a row's gradient in that of the loss
+};
+
+bool counts(const args::cross_entropy<float>& e, i32 t) { return t != e.ignore_index && t >= 0 && t < e.columns; }
+
+// dx = gradient of a row with target t, times its share.
+QUERN_INLINE void row_gradient(const args::cross_entropy<float>& e, const Shares& s, float* dx, i32 t,
+                               const Exponentials& p) {
+  const float target = s.row * s.hit * (e.weight ? e.weight[t] : 1.f), other = s.row * s.other;
+  const float scale = (target + other * s.weights) / p.sum;
+  if (e.weight && other != 0.f)
+    map_exp(dx, p.last, e.columns, [&](vf y, i64 c) { return scale * y - other * load(e.weight + c); });
+  else
+    map_exp(dx, p.last, e.columns, [&](vf y, i64) { return scale * y - other; });
+  dx[t] -= target;
+}
+
+// Loss of row r, NaN if its target is no class, and its gradient if wanted; see the reference for the formulas.
+float row_loss(const args::cross_entropy<float>& e, const Shares& s, i64 r) {
   const float* x = e.x + r * e.columns;
+  float* dx = e.dx ? e.dx + r * e.columns : nullptr;
   const i32 t = e.target[r];
-  if (t == e.ignore_index) return 0.f;
-  if (t < 0 || t >= e.columns) return __builtin_nanf("");
-  const float smooth = static_cast<float>(e.label_smoothing);
-  const float loss = (1.f - smooth) * (e.weight ? e.weight[t] : 1.f) * (lse - x[t]);
-  if (smooth == 0.f) return loss;
-  return loss + smooth / static_cast<float>(e.columns) * sum_columns(e.columns, [&](i64 c) {
+  if (!counts(e, t)) {
+    if (dx) map_columns(dx, e.columns, [](i64) { return vf{}; });
+    return t == e.ignore_index ? 0.f : __builtin_nanf("");
+  }
+  const float max = max_of_row(x, e.columns);
+  const Exponentials p = dx ? exp_row(dx, x, max, e.columns) : Exponentials{sum_exp(x, max, e.columns), {}};
+  if (dx) row_gradient(e, s, dx, t, p);
+  const float lse = max + __builtin_logf(p.sum);
+  const float loss = s.hit * (e.weight ? e.weight[t] : 1.f) * (lse - x[t]);
+  if (s.other == 0.f) return loss;
+  return loss + s.other * sum_columns(e.columns, [&](i64 c) {
                   const vf nll = lse - load(x + c);
                   return e.weight ? nll * load(e.weight + c) : nll;
                 });
@@ -57,25 +111,14 @@ void softmax(const args::softmax<float>& s, Context& context) {
     float* out = s.out + r * s.columns;
     const float max = max_of_row(x, s.columns);
     if (s.log) {
-      const float sum = sum_columns(s.columns, [&](i64 c) { return exp(load(x + c) - max); });
-      const float log_sum = __builtin_logf(sum);  // x - max first: their sum may lose it to rounding
-      return map_columns(out, s.columns, [&](i64 c) { return (load(x + c) - max) - log_sum; });
+      const float log_sum = __builtin_logf(sum_exp(x, max, s.columns));
+      return map_columns(out, s.columns, [&](i64 c) {
+        return (load(x + c) - max) - log_sum;  // x - max first: their sum may lose it to rounding
+      });
     }
-    vf total{};
-    for_columns(
-        s.columns,
-        [&](i64 c) {
-          const vf e = exp(load(x + c) - max);
-          total += e;
-          store(out + c, e);
-        },
-        [&](i64 c, int n) {
-          const vf e = exp(load(x + c) - max);
-          total += select(lanes_below(n), e, vf{});
-          store_first(out + c, e, n);
-        });
-    const float scale = 1.f / sum_lanes(total);
-    map_columns(out, s.columns, [&](i64 c) { return load(out + c) * scale; });
+    const Exponentials e = exp_row(out, x, max, s.columns);
+    const float scale = 1.f / e.sum;
+    map_exp(out, e.last, s.columns, [&](vf y, i64) { return y * scale; });
   });
 }
 
@@ -96,42 +139,21 @@ void softmax_backward(const args::softmax_backward<float>& s, Context& context) 
 void cross_entropy(const args::cross_entropy<float>& e, Context& context) {
   float* losses = e.reduction == 0 ? e.loss : scratch<float>(context, max(e.rows, 1));
   if (!losses) return;
-  for_matrix_rows(context, e.rows, e.columns, [&](i64 r) {
-    e.lse[r] = log_sum_exp(e.x + r * e.columns, e.columns);
-    losses[r] = row_loss(e, r, e.lse[r]);
-  });
-  double total = 0, weights = 0;
-  for (i64 r = 0; r < e.rows; r++) {
-    const i32 t = e.target[r];
-    total += losses[r];
-    if (t != e.ignore_index && t >= 0 && t < e.columns) weights += e.weight ? e.weight[t] : 1.f;
+  double divisor = 1;
+  if (e.reduction == 1) {
+    divisor = 0;
+    for (i64 r = 0; r < e.rows; r++)
+      if (const i32 t = e.target[r]; counts(e, t)) divisor += e.weight ? e.weight[t] : 1.f;
   }
-  e.denominator[0] = static_cast<float>(weights);
-  if (e.reduction) e.loss[0] = static_cast<float>(e.reduction == 1 ? total / weights : total);
-}
-
-void cross_entropy_backward(const args::cross_entropy_backward<float>& e, Context& context) {
-  const float smooth = static_cast<float>(e.label_smoothing) / static_cast<float>(max(e.columns, 1));
-  const float hit = 1.f - static_cast<float>(e.label_smoothing);
-  float weights = static_cast<float>(e.columns);
-  if (e.weight) weights = sum_columns(e.columns, [&](i64 c) { return load(e.weight + c); });
-  const float shared = reduced_gradient(e);
-  for_matrix_rows(context, e.rows, e.columns, [&](i64 r) {
-    const float* x = e.x + r * e.columns;
-    float* dx = e.dx + r * e.columns;
-    const i32 t = e.target[r];
-    if (t == e.ignore_index || t < 0 || t >= e.columns) return map_columns(dx, e.columns, [](i64) { return vf{}; });
-    const float dloss = e.reduction == 0 ? e.dloss[r] : shared, lse = e.lse[r];
-    const float target = dloss * hit * (e.weight ? e.weight[t] : 1.f), other = dloss * smooth;
-    const float scale = target + other * weights;
-    if (other == 0.f)
-      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse); });
-    else if (e.weight)
-      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse) - other * load(e.weight + c); });
-    else
-      map_columns(dx, e.columns, [&](i64 c) { return scale * exp(load(x + c) - lse) - other; });
-    dx[t] -= target;
-  });
+  const float smoothing = static_cast<float>(e.label_smoothing), columns = static_cast<float>(max(e.columns, 1));
+  Shares s{1.f - smoothing, smoothing / columns, 0, 1.f / static_cast<float>(divisor)};
+  if (s.other != 0.f)
+    s.weights = e.weight ? sum_columns(e.columns, [&](i64 c) { return load(e.weight + c); }) : columns;
+  for_matrix_rows(context, e.rows, e.columns, [&](i64 r) { losses[r] = row_loss(e, s, r); });
+  if (e.reduction == 0) return;
+  double total = 0;
+  for (i64 r = 0; r < e.rows; r++) total += losses[r];
+  e.loss[0] = static_cast<float>(total / divisor);
 }
 
 }  // namespace quern::QUERN_ISA

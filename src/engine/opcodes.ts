@@ -45,7 +45,6 @@ export const opcodeNames: readonly string[] = [
   'softmax',
   'softmax_backward',
   'cross_entropy',
-  'cross_entropy_backward',
   'uniform',
   'normal',
   'dropout',
@@ -1160,8 +1159,7 @@ export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwa
 
 export interface CrossEntropyArgs {
   loss: Operand | null
-  lse: Operand | null
-  denominator: Operand | null
+  dx: Operand | null
   x: Operand | null
   target: Operand | null
   weight: Operand | null
@@ -1175,40 +1173,7 @@ export interface CrossEntropyArgs {
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
   w.begin(41, dtype)
   w.operand(a.loss)
-  w.operand(a.lse)
-  w.operand(a.denominator)
-  w.operand(a.x)
-  w.operand(a.target)
-  w.operand(a.weight)
-  w.i32(a.rows)
-  w.i32(a.columns)
-  w.i32(a.reduction)
-  w.i32(a.ignoreIndex)
-  w.f64(a.labelSmoothing)
-  w.end()
-}
-
-export interface CrossEntropyBackwardArgs {
-  dx: Operand | null
-  dloss: Operand | null
-  lse: Operand | null
-  denominator: Operand | null
-  x: Operand | null
-  target: Operand | null
-  weight: Operand | null
-  rows: number
-  columns: number
-  reduction: number
-  ignoreIndex: number
-  labelSmoothing: number
-}
-
-export function crossEntropyBackward(w: CommandWriter, dtype: DType, a: CrossEntropyBackwardArgs): void {
-  w.begin(42, dtype)
   w.operand(a.dx)
-  w.operand(a.dloss)
-  w.operand(a.lse)
-  w.operand(a.denominator)
   w.operand(a.x)
   w.operand(a.target)
   w.operand(a.weight)
@@ -1232,7 +1197,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(43, dtype)
+  w.begin(42, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -1256,7 +1221,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(44, dtype)
+  w.begin(43, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -1280,7 +1245,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(45, dtype)
+  w.begin(44, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -1306,7 +1271,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(46, dtype)
+  w.begin(45, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -1337,7 +1302,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(47, dtype)
+  w.begin(46, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)
@@ -1365,7 +1330,7 @@ export interface AdagradArgs {
 }
 
 export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
-  w.begin(48, dtype)
+  w.begin(47, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.eps)
@@ -1388,7 +1353,7 @@ export interface AdadeltaArgs {
 }
 
 export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
-  w.begin(49, dtype)
+  w.begin(48, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.rho)
@@ -1414,7 +1379,7 @@ export interface RmspropArgs {
 }
 
 export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
-  w.begin(50, dtype)
+  w.begin(49, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.alpha)
@@ -1437,7 +1402,7 @@ export interface ClipNormArgs {
 }
 
 export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
-  w.begin(51, dtype)
+  w.begin(50, dtype)
   w.operand(a.norm)
   w.operands(a.tensors)
   w.f64(a.maxNorm)
@@ -1453,7 +1418,7 @@ export interface ClipValueArgs {
 }
 
 export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
-  w.begin(52, dtype)
+  w.begin(51, dtype)
   w.operands(a.tensors)
   w.f64(a.value)
   w.list(a.sizes)

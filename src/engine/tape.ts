@@ -1,6 +1,7 @@
 import { StateError } from '../errors.js'
 import type { AnyTensor } from '../tensor.js'
 import { isFloat } from './dtype.js'
+import type { Storage } from './storage.js'
 
 /** The gradient with respect to each input, given that of the output; null where none is needed or there is none. */
 export type Backward<T, S> = (dy: T, saved: S, needs: readonly boolean[]) => (AnyTensor | null)[]
@@ -9,6 +10,7 @@ export type GradientHook = (gradient: AnyTensor) => AnyTensor | undefined
 type AnyBackward = Backward<AnyTensor, readonly AnyTensor[]>
 
 let recording = true
+let lastSeed: Storage | null = null
 let counter = 0
 
 /** One operation on the tape, or (operation 'leaf') the place where a leaf's gradient arrives. */
@@ -78,6 +80,20 @@ export function withRecording<R>(on: boolean, fn: () => R): R {
     recording = before
   }
 }
+
+/** Runs fn, a backward that begins with the ones in this storage and then lets go of the graph; null for any other backward. */
+export function withLastSeed<R>(seed: Storage | null, fn: () => R): R {
+  const before = lastSeed
+  lastSeed = seed
+  try {
+    return fn()
+  } finally {
+    lastSeed = before
+  }
+}
+
+/** Whether a gradient is the ones that backward began with, unchanged, and nobody will ask again for what was saved. */
+export const isLastSeed = (dy: AnyTensor): boolean => dy.storage === lastSeed && lastSeed.version === 0
 
 /** Where a tensor's gradient goes: its operation's node, a leaf's own, or nowhere. */
 export function nodeOf(t: AnyTensor): TapeNode | null {

@@ -3,7 +3,15 @@ import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { adopt, runScope, tensorsIn } from '../engine/scope.js'
 import { shown } from '../engine/shown.js'
-import { type GradientHook, isRecording, nodeOf, record, type TapeNode, withRecording } from '../engine/tape.js'
+import {
+  type GradientHook,
+  isRecording,
+  nodeOf,
+  record,
+  type TapeNode,
+  withLastSeed,
+  withRecording,
+} from '../engine/tape.js'
 import { ArgumentError, ShapeError, StateError } from '../errors.js'
 import {
   type AnyTensor,
@@ -147,9 +155,10 @@ function propagate<D extends FloatDType>(
   const nodes = reachable(root)
   // Handles in this map belong to it alone: each is released as soon as its node has used it.
   const gradients = new Map<TapeNode, AnyTensor>([[root, createGraph ? seed.handle() : seed.alias()]])
+  const lastSeed = seed === options.gradient || retainGraph ? null : seed.storage
   if (seed !== options.gradient) seed.dispose()
   try {
-    withRecording(createGraph, () => walk(nodes, gradients, visit))
+    withLastSeed(lastSeed, () => withRecording(createGraph, () => walk(nodes, gradients, visit)))
   } finally {
     for (const dy of gradients.values()) dy.dispose()
   }

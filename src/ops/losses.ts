@@ -1,12 +1,12 @@
 import { isFloat } from '../engine/dtype.js'
-import { rowMajor, sizeOf } from '../engine/layout.js'
+import { sizeOf } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
-import { isRecording, record } from '../engine/tape.js'
+import { isLastSeed, isRecording, record } from '../engine/tape.js'
 import { ArgumentError, ShapeError } from '../errors.js'
-import { allocate, denseCopy, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
+import { allocate, type FloatDType, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkInteger, checkNumber, checkTensor } from './check.js'
-import { eq, ne } from './compare.js'
+import { eq, ne, where } from './compare.js'
 import { to } from './convert.js'
 import { tensor } from './create.js'
 import { add, div, mul, neg, square, sub } from './elementwise.js'
@@ -90,60 +90,57 @@ function softCrossEntropy<D extends FloatDType>(
   })
 }
 
+interface Common {
+  rows: number
+  columns: number
+  reduction: number
+  ignoreIndex: number
+  labelSmoothing: number
+}
+
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 
+// The forward pass, which has the exponentials at hand, computes the gradient too where one is wanted.
 function fused<D extends FloatDType>(
   x: Tensor<D>,
   target: Tensor<'int32'>,
   weight: Tensor<D> | null,
-  common: { rows: number; columns: number; reduction: number; ignoreIndex: number; labelSmoothing: number },
+  common: Common,
 ): Tensor<D> {
+  const { rows, reduction } = common
   const runtime = sharedRuntime('crossEntropy', x, target, weight)
-  const shape = common.reduction === 0 ? [common.rows] : []
-  const loss = allocate(x.dtype, shape, rowMajor(shape), runtime)
-  const lse = allocate(x.dtype, [common.rows], [1], runtime)
-  const denominator = allocate(x.dtype, [], [], runtime)
-  opcodes.crossEntropy(runtime.encode(), x.dtype, { loss, lse, denominator, x, target, weight, ...common })
-  const saved = weight ? [x, target, lse, denominator, weight] : [x, target, lse, denominator]
-  record('crossEntropy', loss, [x], saved, (dloss, [x, target, lse, denominator, weight]) => {
-    if (isRecording()) {
-      const divided = common.reduction === 1 ? div(dloss as Tensor<D>, denominator as Tensor<D>) : (dloss as Tensor<D>)
-      const perRow = divided.ndim === 0 ? divided : reshape(divided, [common.rows, 1])
-      const q = targets(target as Tensor<'int32'>, (weight as Tensor<D> | undefined) ?? null, x as Tensor<D>, common)
-      const p = softmax(x as Tensor<D>, { dim: 1 })
-      return [mul(perRow, sub(mul(p, sum(q, { dim: 1, keepdim: true })), q))]
-    }
-    const dx = allocate(dloss.dtype, (x as Tensor<D>).shape, rowMajor((x as Tensor<D>).shape), runtime)
-    const dense = dloss.ndim === 0 || dloss.strides[0] === 1 ? dloss : denseCopy(dloss, rowMajor(dloss.shape))
-    opcodes.crossEntropyBackward(runtime.encode(), dloss.dtype, {
-      dx,
-      dloss: dense,
-      lse: lse ?? null,
-      denominator: denominator ?? null,
-      x: x ?? null,
-      target: target ?? null,
-      weight: weight ?? null,
-      ...common,
-    })
-    return [dx]
+  const loss = allocate(x.dtype, reduction === 0 ? [rows] : [], undefined, runtime)
+  const dx = isRecording() && x.requiresGrad ? allocate(x.dtype, x.shape, undefined, runtime) : null
+  opcodes.crossEntropy(runtime.encode(), x.dtype, { loss, dx, x, target, weight, ...common })
+  if (!dx) return loss
+  const saved = weight ? [x, dx, target, weight] : [x, dx, target]
+  return record('crossEntropy', loss, [x], saved, (dloss, saved) => {
+    const [x, dx, target, weight] = saved as [Tensor<D>, Tensor<D>, Tensor<'int32'>, Tensor<D>?]
+    if (isLastSeed(dloss) && !isRecording()) return [dx]
+    const dy = dloss as Tensor<D>
+    // A row that counts for nothing has gradient 0 whatever arrives there.
+    const perRow = reduction === 0 ? reshape(where(ne(target, common.ignoreIndex), dy, 0), [rows, 1]) : dy
+    return [isRecording() ? composedGradient(perRow, x, target, weight, common) : mul(dx, perRow)]
   })
-  return loss
 }
 
-// q (rows,columns) in loss = −Σ q · log softmax(x), constant.
-function targets<D extends FloatDType>(
-  target: Tensor<'int32'>,
-  weight: Tensor<D> | null,
+// dx · dy from operations that have gradients in turn: loss = −Σ q · log softmax(x), where q (rows,columns) is constant.
+function composedGradient<D extends FloatDType>(
+  dy: Tensor<D>,
   x: Tensor<D>,
-  common: { rows: number; columns: number; ignoreIndex: number; labelSmoothing: number },
+  target: Tensor<'int32'>,
+  weight: Tensor<D> | undefined,
+  { rows, columns, reduction, ignoreIndex, labelSmoothing }: Common,
 ): Tensor<D> {
-  const { rows, columns, ignoreIndex, labelSmoothing } = common
+  const rowSum = (t: Tensor<D>) => sum(t, { dim: 1, keepdim: true })
+  const weighted = (t: Tensor<D>) => (weight ? mul(t, weight.detach()) : t)
   const column = reshape(target, [rows, 1])
   const classes = tensor(Int32Array.from({ length: columns }, (_, i) => i))
-  const hit = mul(to(eq(column, classes), x.dtype), 1 - labelSmoothing)
-  const smooth = sub(hit, -labelSmoothing / Math.max(1, columns))
-  const counted = mul(smooth, to(ne(column, ignoreIndex), x.dtype))
-  return weight ? mul(counted, weight.detach()) : counted
+  const hit = mul(to(eq(column, classes), x.dtype), to(ne(column, ignoreIndex), x.dtype))
+  const spread = mul(rowSum(hit), labelSmoothing / Math.max(1, columns))
+  const q = weighted(add(mul(hit, 1 - labelSmoothing), spread))
+  const dx = sub(mul(softmax(x, { dim: 1 }), rowSum(q)), q)
+  return mul(dx, reduction === 1 ? div(dy, sum(weighted(hit))) : dy)
 }
 
 /** (input − target)², reduced. */

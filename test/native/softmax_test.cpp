@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "check.h"
@@ -70,28 +71,24 @@ TEST(cross_entropy_forward_and_backward) {
       const Buffer<float> x = logits(n, 20, variant);
       Buffer<i32> target = integers<i32>(rows, 0, columns - 1);
       for (i64 r = 2; r < rows; r += 5) target[r] = -100;
-      Buffer<float> weight = reals(columns, 9), dloss = reals(losses, 3);
+      Buffer<float> weight = reals(columns, 9);
       for (i64 c = 0; c < columns; c++) weight[c] = std::fabs(weight[c]) + 0.1f;
-      const Buffer<double> xd = converted<double>(x), weightd = converted<double>(weight),
-                           dlossd = converted<double>(dloss);
+      const Buffer<double> xd = converted<double>(x), weightd = converted<double>(weight);
       const bool weighted = variant >= 6;
-      Buffer<double> loss(losses), lse(rows), sum(1), dx(n);
+      Buffer<double> loss(losses), dx(n);
+      Buffer<float> one_worker(n);
       reference::cross_entropy<double>(
-          {loss, lse, sum, xd, target, weighted ? weightd.data() : nullptr, rows, columns, reduction, -100, smooth},
-          serial);
-      reference::cross_entropy_backward<double>({dx, dlossd, lse, sum, xd, target, weighted ? weightd.data() : nullptr,
-                                                 rows, columns, reduction, -100, smooth},
-                                                serial);
+          {loss, dx, xd, target, weighted ? weightd.data() : nullptr, rows, columns, reduction, -100, smooth}, serial);
       on_every_backend([&, rows = rows, columns = columns](const Kernels& k, Context& context) {
-        Buffer<float> got(losses), got_lse(rows), got_sum(1), got_dx(n);
+        Buffer<float> got(losses), lean(losses), got_dx(n);
         const float* w = weighted ? weight.data() : nullptr;
-        k.cross_entropy({got, got_lse, got_sum, x, target, w, rows, columns, reduction, -100, smooth}, context);
+        k.cross_entropy({got, got_dx, x, target, w, rows, columns, reduction, -100, smooth}, context);
         CHECK_CLOSE(got, loss, 2e-6);
-        CHECK_CLOSE(got_lse, lse, 1e-6);
-        CHECK_CLOSE(got_sum, sum, 1e-6);
-        k.cross_entropy_backward(
-            {got_dx, dloss, got_lse, got_sum, x, target, w, rows, columns, reduction, -100, smooth}, context);
         CHECK_CLOSE(got_dx, dx, 3e-6);
+        if (context.threads == 1) std::copy_n(got_dx.data(), n, one_worker.data());
+        CHECK_CLOSE(got_dx, one_worker, 0);
+        k.cross_entropy({lean, nullptr, x, target, w, rows, columns, reduction, -100, smooth}, context);
+        CHECK_CLOSE(lean, got, 0);
       });
     }
 }
@@ -101,20 +98,24 @@ TEST(cross_entropy_of_no_rows_and_bad_targets) {
   const Buffer<float> x = reals(3 * columns);
   Buffer<i32> target(3);
   on_every_backend([&](const Kernels& k, Context& context) {
-    Buffer<float> loss(3), lse(3), sum(1), dx(3 * columns);
-    Buffer<float> one = integers(1, 1, 1);
+    Buffer<float> loss(3), mean(1), dx(3 * columns);
     target[0] = target[1] = target[2] = -100;
-    Buffer<float> mean(1);
-    k.cross_entropy({mean, lse, sum, x, target, nullptr, 3, columns, 1, -100, 0}, context);
-    CHECK(mean[0] != mean[0] && sum[0] == 0);
-    k.cross_entropy_backward({dx, one, lse, sum, x, target, nullptr, 3, columns, 1, -100, 0.1}, context);
+    k.cross_entropy({mean, dx, x, target, nullptr, 3, columns, 1, -100, 0.1}, context);
+    CHECK(mean[0] != mean[0]);
     for (i64 i = 0; i < 3 * columns; i++) CHECK(dx[i] == 0);
 
     target[0] = 2, target[1] = columns, target[2] = -1;
-    k.cross_entropy({loss, lse, sum, x, target, nullptr, 3, columns, 0, -100, 0.1}, context);
-    CHECK(loss[0] > 0 && loss[1] != loss[1] && loss[2] != loss[2] && sum[0] == 1);
-    k.cross_entropy_backward({dx, one, lse, sum, x, target, nullptr, 3, columns, 2, -100, 0.1}, context);
-    CHECK(dx[0] != 0);
-    for (i64 i = columns; i < 3 * columns; i++) CHECK(dx[i] == 0);
+    for (i32 reduction : {0, 1, 2}) {
+      dx.poison();
+      k.cross_entropy({loss, dx, x, target, nullptr, 3, columns, reduction, -100, 0.1}, context);
+      const i64 bad = reduction ? 0 : 1;
+      CHECK((loss[0] > 0) == (reduction == 0) && loss[bad] != loss[bad]);
+      CHECK(dx[0] > 0 && dx[2] < 0);
+      for (i64 i = columns; i < 3 * columns; i++) CHECK(dx[i] == 0);
+    }
+    k.cross_entropy({mean, nullptr, x, target, nullptr, 0, columns, 1, -100, 0}, context);
+    CHECK(mean[0] != mean[0]);
+    k.cross_entropy({loss, nullptr, x, target, nullptr, 3, 0, 0, -100, 0}, context);
+    for (i64 r = 0; r < 3; r++) CHECK(loss[r] != loss[r]);
   });
 }
