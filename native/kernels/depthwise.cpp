@@ -1,6 +1,7 @@
 #include "depthwise.h"
 
 #include "conv_shape.h"
+#include "depthwise_window.h"
 #include "moments.h"
 
 namespace quern::QUERN_ISA {
@@ -20,6 +21,8 @@ struct Gather {
   const float* weights;  // (taps,channels)
   const float* bias;
   bool relu;
+  i64 across;          // neighbouring taps in each row of taps, in rising order; 0 where they are not like that
+  const float* zeros;  // as many as a pixel has channels
 };
 
 // The register tile of forward and backward-data: pixels of one row × vectors of channels.
@@ -71,14 +74,7 @@ void tile(const Pixels& t) {
       for (int v = 0; v < V; v++) acc[p][v] += load(x + v * W) * w[v];
     }
   }
-  QUERN_UNROLL
-  for (int p = 0; p < P; p++) {
-    QUERN_UNROLL
-    for (int v = 0; v < V; v++) {
-      const vf y = t.relu ? max_or_b(vf{}, acc[p][v]) : acc[p][v];  // in this order NaN stays NaN
-      store_lanes(t.y + p * t.y_step + t.channel + v * W, y, t.channels - t.channel - v * W);
-    }
-  }
+  write_pixels(acc, t.y + t.channel, t.y_step, t.channels - t.channel, t.relu);
 }
 
 // kernels.at[pixels - 1][vectors - 1]
@@ -104,6 +100,44 @@ void run_pixels(Pixels& t, i64 pixels) {
   for (t.channel = 0; t.channel < t.channels; t.channel += tile_vectors * W) {
     const i64 vectors = min<i64>(tile_vectors, ceil_div(t.channels - t.channel, W));
     kernels.at[pixels - 1][vectors - 1](t);
+  }
+}
+
+// What the rows after this one will read and write, a tile at a time.
+void fetch_next(const Gather& g, const float* below, const float* y, i64 column, i64 pixels) {
+  const i64 step = g.step_w * g.channels;
+  for (i64 r = 0; r < g.step_h; r++) prefetch(below + r * g.width * g.channels + column * step, pixels * step);
+  // Stores that leave gaps would wait for their lines.
+  if (g.y_pixel != g.channels) prefetch(y + 2 * tile_pixels * g.y_pixel, pixels * g.y_pixel);
+}
+
+// One row of y whose taps are neighbours, the last tile overlapping the one before. `lists` has room for a pointer to
+// each column under each row of taps, and two more for each.
+void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bool first) {
+  const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + g.across, rows = g.taps / g.across;
+  const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows, *below = nullptr;
+  Window t{0, x, weights, g.channels, columns, nullptr, g.y_pixel, 0, g.channels, g.bias, g.relu};
+  for (i64 r = 0; r < rows; r++) {
+    const i64 y = row * g.step_h + g.tap_y[r * g.across];
+    if (y < 0 || y >= g.height) continue;
+    x[t.rows] = g.x + (image * g.height + y) * line;
+    weights[t.rows++] = g.weights + r * g.across * g.channels;
+    below = g.x + (image * g.height + y + 1) * line;
+  }
+  float* const y = g.y + image * g.y_image + row * g.y_row;
+  i64 moved = 0;  // of x
+  for (i64 column = 0; column < g.columns; column += window_pixels) {
+    const i64 start = min(column, g.columns - window_pixels), left = start * g.step_w + g.tap_x[0];
+    const bool edge = left < 0 || left + reach > g.width;
+    for (i64 r = 0; r < t.rows; r++) {
+      x[r] += (left - moved) * g.channels;
+      for (i64 j = 0; edge && j < reach; j++)
+        columns[r * reach + j] = left + j >= 0 && left + j < g.width ? x[r] + j * g.channels : g.zeros;
+    }
+    moved = left;
+    t.y = y + start * g.y_pixel;
+    if (first && below) fetch_next(g, below, t.y, start, window_pixels);
+    run_window(t, g.across, g.step_w, edge);
   }
 }
 
@@ -138,9 +172,7 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
         if (at >= 0 && at < g.width) present[t.count++] = taps[i];
       }
     }
-    for (i64 r = 0; first && r < g.step_h; r++) prefetch(below + r * line + column * t.x_step, pixels * t.x_step);
-    // Stores that leave gaps would wait for their lines.
-    if (first && t.y_step != g.channels) prefetch(t.y + 2 * tile_pixels * t.y_step, pixels * t.y_step);
+    if (first) fetch_next(g, below, t.y, column, pixels);
     run_pixels(t, pixels);
     column += pixels;
   }
@@ -152,16 +184,23 @@ void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i
             const args::conv2d<float>* statistics, Context& context) {
   const i64 total = images * rows, taps = classes->kernel;
   Tap* lists = scratch<Tap>(context, (2 * taps + 1) * context.threads);
-  if (!lists) return;
+  // As many as a window's rows of taps can have columns, and two more for each.
+  constexpr i64 reach = (window_pixels - 1) * 2 + most_across + 2;
+  const float** pointers = scratch<const float*>(context, (reach * taps + 1) * context.threads);
+  if (!lists || !pointers) return;
   const i64 block = max<i64>(1, chunk / max<i64>(1, row_work)), tasks = ceil_div(total, block);
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
+  const auto run = [&](const Gather& g, i64 image, i64 row, bool first, int worker) {
+    if (g.across) return run_window_row(g, pointers + worker * reach * taps, image, row, first);
+    run_row(g, lists + worker * 2 * taps, image, row, first);
+  };
   parallel_if(context, total * row_work, tasks, [&](i64 task, int worker) {
     const i64 begin = task * block, end = min(total, begin + block);
     for (i64 i = begin; i < end; i++)
       for (i64 s = 0; s < across; s++)
-        run_row(classes[i % rows % down * across + s], lists + worker * 2 * taps, i / rows, i % rows / down, s == 0);
+        run(classes[i % rows % down * across + s], i / rows, i % rows / down, s == 0, worker);
     if (statistics)  // of what is still in cache
       for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
   });
@@ -177,6 +216,29 @@ float* turn_weights(const float* w, i64 channels, i64 kernel, const i64* taps, i
   return out;
 }
 
+// The neighbouring taps in each row of taps, if all of them are like that and there is a kernel for it; otherwise 0.
+i64 taps_across(const Gather& g) {
+  i64 across = 1;
+  while (across < g.taps && g.tap_y[across] == g.tap_y[0]) across++;
+  if (g.taps == 0 || across > most_across || g.taps % across || g.step_w > 2 || g.columns < window_pixels) return 0;
+  for (i64 t = 0; t < g.taps; t++)
+    if (g.tap_x[t] != g.tap_x[0] + t % across || g.tap_y[t] != g.tap_y[t - t % across]) return 0;
+  return across;
+}
+
+void reverse(i64* v, i64 n) {
+  for (i64 i = 0; i < n / 2; i++) {
+    const i64 other = v[i];
+    v[i] = v[n - 1 - i], v[n - 1 - i] = other;
+  }
+}
+
+float* make_zeros(i64 channels, Context& context) {
+  float* zeros = scratch<float>(context, channels + window_vectors * W);
+  if (zeros) __builtin_memset(zeros, 0, (channels + window_vectors * W) * sizeof(float));
+  return zeros;
+}
+
 }  // namespace
 
 // y(n,oh,ow,c) = conv(x(n,ih,iw,c), w(c,1,kh,kw)) + bias(c), ReLU if relu
@@ -190,10 +252,14 @@ void depthwise_conv2d(const args::conv2d<float>& p, Context& context) {
     taps.offset[t] = t;
   }
   const float* weights = turn_weights(p.w, c, kernel, taps.offset, kernel, context);
-  if (!weights) return;
-  const Gather all{p.ow,   c,       p.y,        i64(p.oh) * p.ow * c, i64(p.ow) * c, c,      p.x,
-                   p.ih,   p.iw,    p.stride_h, p.stride_w,           kernel,        kernel, taps.y,
-                   taps.x, weights, p.bias,     p.relu != 0};
+  const float* zeros = make_zeros(c, context);
+  if (!weights || !zeros) return;
+  Gather all{p.ow,          c,           p.y,        i64(p.oh) * p.ow * c,
+             i64(p.ow) * c, c,           p.x,        p.ih,
+             p.iw,          p.stride_h,  p.stride_w, kernel,
+             kernel,        taps.y,      taps.x,     weights,
+             p.bias,        p.relu != 0, 0,          zeros};
+  all.across = taps_across(all);
   gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, p.mean ? &p : nullptr, context);
 }
 
@@ -202,12 +268,14 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
   const i64 c = p.ic, kernel = i64(p.kh) * p.kw, row = i64(p.iw) * c;
   const i64 down = min(p.stride_h, p.ih), across = min(p.stride_w, p.iw);
   Gather* classes = scratch<Gather>(context, down * across + 1);
-  if (!classes) return;
+  const float* zeros = make_zeros(c, context);
+  if (!classes || !zeros) return;
   for (i64 ry = 0; ry < down; ry++)
     for (i64 rx = 0; rx < across; rx++) {
       Taps taps;
       if (!make_taps(taps, kernel, context)) return;
       const i64 count = class_taps(p, ry, rx, taps);
+      reverse(taps.y, count), reverse(taps.x, count), reverse(taps.offset, count);  // so they rise
       const float* weights = turn_weights(p.w, c, kernel, taps.offset, count, context);
       if (!weights) return;
       classes[ry * across + rx] = {ceil_div(p.iw - rx, p.stride_w),
@@ -227,7 +295,11 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
                                    taps.x,
                                    weights,
                                    nullptr,
-                                   false};
+                                   false,
+                                   0,
+                                   zeros};
+      Gather& made = classes[ry * across + rx];
+      made.across = taps_across(made);
     }
   gather(classes, down, across, p.n, p.ih, row, nullptr, context);
 }

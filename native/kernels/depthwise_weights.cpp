@@ -1,6 +1,7 @@
 // Backward-weights of depthwise convolution: the sums of a few taps in registers, over the pixels of a row.
 #include "columns.h"
 #include "depthwise.h"
+#include "depthwise_window.h"
 #include "strided.h"
 
 namespace quern::QUERN_ISA {
@@ -73,6 +74,99 @@ constexpr SumKernels sum_kernels;
 
 using Weights = args::conv2d_backward_weights<float>;
 
+constexpr int most_down = 3;
+
+// The sums of taps that are neighbours, along a whole row of dy with stride 1: each column of x is loaded once for all.
+struct WindowSums {
+  const float* x[most_down];  // of each row of taps: the column under its first tap at the first pixel
+  float* sums[most_down];     // (K,padded)
+  i64 padded, channels, pixels;
+  i64 begin, end;  // of the columns that lie on the image
+  const float* dy;
+  const float *next_x, *next_dy;  // what the next row will read
+};
+
+template <int K, int R, int V>
+void window_sums(const WindowSums& s) {
+  vf acc[R][K][V] = {}, d[K][V] = {};
+  i64 at = 0;
+  for (i64 j = 0; j < s.pixels + K - 1; j++, at += s.channels) {
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++) {
+      QUERN_UNROLL
+      for (int k = K - 1; k > 0; k--) d[k][v] = d[k - 1][v];
+      d[0][v] = j < s.pixels ? load(s.dy + at + v * W) : vf{};
+    }
+    if (j < s.begin || j >= s.end) continue;
+    prefetch(s.next_x + at, V * W);
+    prefetch(s.next_dy + at, V * W);
+    QUERN_UNROLL
+    for (int r = 0; r < R; r++) {
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) {
+        const vf x = load(s.x[r] + at + v * W);
+        QUERN_UNROLL
+        for (int k = 0; k < K; k++) acc[r][k][v] += x * d[k][v];
+      }
+    }
+  }
+  QUERN_UNROLL
+  for (int r = 0; r < R; r++) {
+    QUERN_UNROLL
+    for (int k = 0; k < K; k++) {
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) {
+        float* sum = s.sums[r] + k * s.padded + v * W;
+        store(sum, load(sum) + acc[r][k][v]);
+      }
+    }
+  }
+}
+
+// window_sum_kernels.at[K - 1][rows - 1][vectors - 1]
+struct WindowSumKernels {
+  using Kernel = void (*)(const WindowSums&);
+  Kernel at[most_across][most_down][window_vectors];
+  template <int K, int R, int V>
+  constexpr void fill() {
+    at[K - 1][R - 1][V - 1] = window_sums<K, R, V>;
+    if constexpr (V > 1) fill<K, R, V - 1>();
+    if constexpr (R > 1 && V == window_vectors) fill<K, R - 1, window_vectors>();
+    if constexpr (K > 1 && R == most_down && V == window_vectors) fill<K - 1, most_down, window_vectors>();
+  }
+  constexpr WindowSumKernels() : at() { fill<most_across, most_down, window_vectors>(); }
+};
+constexpr WindowSumKernels window_sum_kernels;
+
+// Adds row (n, oy) to sums(taps,padded).
+void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy) {
+  const i64 c = p.ic, line = p.iw * c;
+  WindowSums s{};
+  s.padded = padded, s.channels = c, s.pixels = p.ow;
+  s.begin = p.pad_w, s.end = min<i64>(p.ow + p.kw - 1, p.iw + p.pad_w);
+  const float* dy = p.dy + (n * p.oh + oy) * p.ow * c;
+  for (i64 ky = 0; ky < p.kh;) {
+    i64 rows = 0, tap_rows[most_down], last = 0;
+    for (; ky < p.kh && rows < most_down; ky++) {
+      const i64 y = oy * p.stride_h - p.pad_h + ky * p.dil_h;
+      if (y >= 0 && y < p.ih) tap_rows[rows++] = ky, last = y;
+    }
+    if (rows == 0) continue;
+    for (i64 channel = 0; channel < c; channel += window_vectors * W) {
+      for (i64 r = 0; r < rows; r++) {
+        const i64 y = oy * p.stride_h - p.pad_h + tap_rows[r] * p.dil_h;
+        s.x[r] = p.x + (n * p.ih + y) * line - p.pad_w * c + channel;
+        s.sums[r] = sums + tap_rows[r] * p.kw * padded + channel;
+      }
+      s.dy = dy + channel;
+      s.next_x = p.x + (n * p.ih + last + 1) * line - p.pad_w * c + channel;
+      s.next_dy = s.dy + p.ow * c;
+      const i64 vectors = min<i64>(window_vectors, ceil_div(c - channel, W));
+      window_sum_kernels.at[p.kw - 1][rows - 1][vectors - 1](s);
+    }
+  }
+}
+
 struct Span {
   i64 begin, end;
 };
@@ -130,11 +224,15 @@ void depthwise_backward_weights(const Weights& p, Context& context) {
   float* sums = scratch<float>(context, slices * slice_floats + sum_vectors * W);
   i64* lists = scratch<i64>(context, taps * context.threads);
   if (!sums || !lists) return;
+  const bool neighbours = p.stride_w == 1 && p.dil_w == 1 && p.kw <= most_across;
   parallel_if(context, rows * p.ow * c, slices, [&](i64 slice, int worker) {
     float *own = sums + slice * slice_floats, *bias = own + taps * padded;
     __builtin_memset(own, 0, slice_floats * sizeof(float));
     for (i64 row = rows * slice / slices; row < rows * (slice + 1) / slices; row++) {
-      if (p.dw) sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
+      if (p.dw && neighbours)
+        sum_window_row(p, own, padded, row / p.oh, row % p.oh);
+      else if (p.dw)
+        sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
       if (p.dbias) add_columns(bias, p.dy + row * p.ow * c, c, p.ow, c);
     }
   });

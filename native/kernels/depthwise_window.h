@@ -1,0 +1,110 @@
+// Tiles of depthwise convolution whose taps are neighbours along a row: each pixel of x is loaded once for all of them.
+#pragma once
+#include "isa.h"
+
+namespace quern::QUERN_ISA {
+
+constexpr int most_across = 3;    // taps along a row
+constexpr int window_pixels = 7;  // of y: divides the rows of the usual images
+// As many vectors of channels as leave registers for K weights of each.
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int window_vectors = 2;
+#else
+constexpr int window_vectors = 1;
+#endif
+
+// Some channels of some neighbouring pixels of one row of y.
+struct Window {
+  i64 rows;                     // of taps that fall on the image
+  const float* const* x;        // of each row of taps: where its first column lies
+  const float* const* weights;  // (K,channels)
+  i64 x_pixel;                  // from column to column
+  const float* const* columns;  // instead of x, at the image's edges: where each column of each row of taps lies
+  float* y;
+  i64 y_pixel, channel, channels;
+  const float* bias;
+  bool relu;
+};
+
+// `left` of the last channels count.
+template <int P, int V>
+QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left, bool relu) {
+  if (relu) {
+    QUERN_UNROLL
+    for (int p = 0; p < P; p++) {
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) acc[p][v] = max_or_b(vf{}, acc[p][v]);  // in this order NaN stays NaN
+    }
+  }
+  const bool whole = left >= V * W;
+  QUERN_UNROLL
+  for (int p = 0; p < P; p++, y += y_pixel) {
+    QUERN_UNROLL
+    for (int v = 0; v < V; v++)
+      if (whole)
+        store(y + v * W, acc[p][v]);
+      else
+        store_lanes(y + v * W, acc[p][v], left - v * W);
+  }
+}
+
+// y[p] = bias + Σ_row Σ_k x[row][S·p + k] · weights[row][k], ReLU if relu
+template <int K, int S, int V, bool edge>
+void window_tile(const Window& t) {
+  constexpr int P = window_pixels, columns = (P - 1) * S + K;
+  vf acc[P][V];
+  QUERN_UNROLL
+  for (int v = 0; v < V; v++) {
+    const vf bias = t.bias ? load(t.bias + t.channel + v * W) : vf{};
+    QUERN_UNROLL
+    for (int p = 0; p < P; p++) acc[p][v] = bias;
+  }
+  for (i64 row = 0; row < t.rows; row++) {
+    vf w[K][V];
+    QUERN_UNROLL
+    for (int k = 0; k < K; k++) {
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) w[k][v] = load(t.weights[row] + k * t.channels + t.channel + v * W);
+    }
+    const float* x = t.x[row] + t.channel;
+    QUERN_UNROLL
+    for (int j = 0; j < columns; j++, x += t.x_pixel) {
+      if (edge) x = t.columns[row * columns + j] + t.channel;
+      QUERN_UNROLL
+      for (int v = 0; v < V; v++) {
+        const vf value = load(x + v * W);
+        QUERN_UNROLL
+        for (int k = 0; k < K; k++)
+          if (j >= k && (j - k) % S == 0 && (j - k) / S < P) acc[(j - k) / S][v] += value * w[k][v];
+      }
+    }
+  }
+  write_pixels(acc, t.y + t.channel, t.y_pixel, t.channels - t.channel, t.relu);
+}
+
+using WindowKernel = void (*)(const Window&);
+
+// windows.at[K - 1][S - 1][V - 1][edge]
+struct WindowKernels {
+  WindowKernel at[most_across][2][window_vectors][2];
+  template <int K, int S, int V>
+  constexpr void fill() {
+    at[K - 1][S - 1][V - 1][0] = window_tile<K, S, V, false>;
+    at[K - 1][S - 1][V - 1][1] = window_tile<K, S, V, true>;
+    if constexpr (V > 1) fill<K, S, V - 1>();
+    if constexpr (S > 1 && V == window_vectors) fill<K, S - 1, window_vectors>();
+    if constexpr (K > 1 && S == 2 && V == window_vectors) fill<K - 1, 2, window_vectors>();
+  }
+  constexpr WindowKernels() : at() { fill<most_across, 2, window_vectors>(); }
+};
+constexpr WindowKernels windows;
+
+// All channels.
+QUERN_INLINE void run_window(Window& t, i64 across, i64 step, bool edge) {
+  for (t.channel = 0; t.channel < t.channels; t.channel += window_vectors * W) {
+    const i64 vectors = min<i64>(window_vectors, ceil_div(t.channels - t.channel, W));
+    windows.at[across - 1][step - 1][vectors - 1][edge](t);
+  }
+}
+
+}  // namespace quern::QUERN_ISA
