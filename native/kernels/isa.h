@@ -32,6 +32,16 @@ constexpr T max(T a, T b) {
 constexpr i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 constexpr i64 round_up(i64 a, i64 b) { return ceil_div(a, b) * b; }
 
+// f(m, n) for all m < M and n < N, unrolled
+template <int M, int N, class F>
+QUERN_INLINE void for_each(const F& f) {
+  QUERN_UNROLL
+  for (int m = 0; m < M; m++) {
+    QUERN_UNROLL
+    for (int v = 0; v < N; v++) f(m, v);
+  }
+}
+
 // Brings x near: for loops that do too much for each load, or jump from row to row, for the hardware to run ahead.
 QUERN_INLINE void prefetch(const float* x, i64 floats) {
   for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);

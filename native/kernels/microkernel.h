@@ -64,15 +64,6 @@ QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
   }
 }
 
-template <int M, int N, class F>
-QUERN_INLINE void for_each(const F& f) {
-  QUERN_UNROLL
-  for (int m = 0; m < M; m++) {
-    QUERN_UNROLL
-    for (int v = 0; v < N; v++) f(m, v);
-  }
-}
-
 // Each question is asked once a tile, not once a vector.
 template <int M, int N>
 QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {

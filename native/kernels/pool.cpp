@@ -161,50 +161,107 @@ i64 windows_over(Covering* out, i32 i, i32 pad, i32 taps, i32 dilation, i32 stri
   return found;
 }
 
-// dx(c) of one input pixel: dy of every window over it that has its maximum there. N: how many there are; 0: `count`.
-template <int N>
-QUERN_INLINE void gather_pixel(const Backward& p, float* dx, const Covering* windows, i64 count) {
-  Covering window[N ? N : 1];
-  if (N) __builtin_memcpy(window, windows, sizeof window);
-  for (i64 c = 0; c < p.c; c += W) {
-    vf sum{};
-    auto add = [&](const Covering& w) { sum += select(load_index(p, w.at + c) == w.tap, load(p.dy + w.at + c), vf{}); };
-    QUERN_UNROLL
-    for (int i = 0; i < N; i++) add(window[i]);
-    for (i64 i = 0; i < count && !N; i++) add(windows[i]);
-    store_lanes(dx + c, sum, p.c - c);
-  }
-}
-
 // What every row of dx shares: the windows over each of its columns.
 struct Columns {
   const Covering* list;  // of column iw: from iw·kw on
   const i32* counts;
 };
 
-// Any windows: each input pixel gathers. `own` has room for the windows over a row, and those over a pixel.
-void gather_row(Backward p, i64 image, i64 row, const Columns& columns, Covering* own) {
-  const i64 line = static_cast<i64>(p.iw) * p.c;
-  float* dx = p.dx + (image * p.ih + row) * line;
-  Covering* windows = own + p.kh;
-  const i64 down = windows_over(own, static_cast<i32>(row), p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
-  for (i64 iw = 0; iw < p.iw; iw++, dx += p.c) {
-    const Covering* across = columns.list + iw * p.kw;
-    i64 count = 0;
-    for (i64 r = 0; r < down; r++)
-      for (i64 s = 0; s < columns.counts[iw]; s++)
-        windows[count++] = {((image * p.oh + own[r].at) * p.ow + across[s].at) * p.c,
-                            own[r].tap * p.kw + across[s].tap};
-    prefetch(dx + line, p.c);
-    if (count == 1)
-      gather_pixel<1>(p, dx, windows, 1);
-    else if (count == 2)
-      gather_pixel<2>(p, dx, windows, 2);
-    else if (count == 4)
-      gather_pixel<4>(p, dx, windows, 4);
-    else
-      gather_pixel<0>(p, dx, windows, count);
+// A row of windows over a row of dx.
+template <class Index>
+struct WindowRow {
+  const float* dy;
+  const Index* index;
+  i32 tap;  // of the first tap that is that row
+};
+
+QUERN_INLINE vi load_index(const u8* p) { return load_bytes(p); }
+QUERN_INLINE vi load_index(const i32* p) { return load(p); }
+
+// dx(c) of one input pixel under R × S windows: dy of each that has its maximum there.
+template <int R, int S, class Index>
+QUERN_INLINE void gather_pixel(float* dx, i64 c, const WindowRow<Index>* rows, const Covering* across) {
+  const float* dy[R][S];
+  const Index* index[R][S];
+  vi tap[R][S];
+  for_each<R, S>([&](int r, int s) {
+    dy[r][s] = rows[r].dy + across[s].at * c;
+    index[r][s] = rows[r].index + across[s].at * c;
+    tap[r][s] = set1(rows[r].tap + across[s].tap);
+  });
+  for (i64 i = 0; i < c; i += W) {
+    vf sum{};
+    for_each<R, S>([&](int r, int s) {
+      const vf part = select(load_index(index[r][s] + i) == tap[r][s], load(dy[r][s] + i), vf{});
+      sum = r + s == 0 ? part : sum + part;
+    });
+    store_lanes(dx + i, sum, c - i);
   }
+}
+
+// The same under any number of them.
+template <class Index>
+void gather_pixel(float* dx, i64 c, const WindowRow<Index>* rows, i64 down, const Covering* across, i64 count) {
+  for (i64 i = 0; i < c; i += W) {
+    vf sum{};
+    for (i64 r = 0; r < down; r++)
+      for (i64 s = 0; s < count; s++) {
+        const i64 at = across[s].at * c + i;
+        sum += select(load_index(rows[r].index + at) == rows[r].tap + across[s].tap, load(rows[r].dy + at), vf{});
+      }
+    store_lanes(dx + i, sum, c - i);
+  }
+}
+
+// Any windows: each input pixel gathers. `own` and `over` have room for the windows over a row.
+template <class Index>
+void gather_row(const Backward& p, const Index* index, i64 image, i64 row, const Columns& columns, Covering* own,
+                WindowRow<Index>* over) {
+  const i64 c = p.c, line = p.iw * c;
+  float* dx = p.dx + (image * p.ih + row) * line;
+  const i64 down = windows_over(own, static_cast<i32>(row), p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
+  for (i64 r = 0; r < down; r++) {
+    const i64 at = (image * p.oh + own[r].at) * p.ow * c;
+    over[r] = {p.dy + at, index + at, own[r].tap * p.kw};
+  }
+  for (i64 iw = 0; iw < p.iw; iw++, dx += c) {
+    const Covering* across = columns.list + iw * p.kw;
+    const i64 count = columns.counts[iw];
+    prefetch(dx + line, c);
+    if (down > 0 && count > 0 && across[0].tap == 0) {
+      const i64 ahead = (across[0].at + 4) * c;
+      prefetch(over[0].dy + ahead, c);
+      prefetch(reinterpret_cast<const float*>(over[0].index + ahead), c / 4);
+    }
+    if (down == 1 && count == 1)
+      gather_pixel<1, 1>(dx, c, over, across);
+    else if (down == 1 && count == 2)
+      gather_pixel<1, 2>(dx, c, over, across);
+    else if (down == 2 && count == 1)
+      gather_pixel<2, 1>(dx, c, over, across);
+    else if (down == 2 && count == 2)
+      gather_pixel<2, 2>(dx, c, over, across);
+    else
+      gather_pixel(dx, c, over, down, across, count);
+  }
+}
+
+template <class Index>
+void gather_rows(const Backward& p, const Index* index, Context& context) {
+  const i64 rows = static_cast<i64>(p.ih) * p.n, work = rows * p.iw * p.c;
+  const i64 block = max<i64>(1, chunk * rows / max<i64>(1, work));
+  Covering* own = scratch<Covering>(context, p.kh * context.threads + static_cast<i64>(p.iw) * p.kw);
+  WindowRow<Index>* over = scratch<WindowRow<Index>>(context, p.kh * context.threads);
+  i32* counts = scratch<i32>(context, p.iw);
+  if (!own || !over || !counts) return;
+  Covering* across = own + p.kh * context.threads;
+  for (i64 iw = 0; iw < p.iw; iw++)
+    counts[iw] = static_cast<i32>(
+        windows_over(across + iw * p.kw, static_cast<i32>(iw), p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow));
+  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int worker) {
+    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++)
+      gather_row(p, index, i / p.ih, i % p.ih, {across, counts}, own + worker * p.kh, over + worker * p.kh);
+  });
 }
 
 }  // namespace
@@ -219,24 +276,11 @@ void max_pool2d(const Forward& p, Context& context) {
 
 void max_pool2d_backward(const Backward& p, Context& context) {
   const bool apart = p.stride_h >= p.kh && p.stride_w >= p.kw && p.dil_h == 1 && p.dil_w == 1 && p.oh > 0;
-  const i64 per_image = apart ? p.oh : p.ih, rows = per_image * p.n, taps = static_cast<i64>(p.kh) * p.kw;
-  const i64 work = static_cast<i64>(p.n) * p.ih * p.iw * p.c, block = max<i64>(1, chunk * rows / max<i64>(1, work));
-  const i64 own = p.kh + taps;
-  Covering* lists = scratch<Covering>(context, own * context.threads + static_cast<i64>(p.iw) * p.kw);
-  i32* counts = scratch<i32>(context, p.iw);
-  if (!lists || !counts) return;
-  Covering* across = lists + own * context.threads;
-  for (i64 iw = 0; iw < p.iw && !apart; iw++)
-    counts[iw] = static_cast<i32>(
-        windows_over(across + iw * p.kw, static_cast<i32>(iw), p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow));
-  const Columns columns{across, counts};
-  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int worker) {
-    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) {
-      if (apart)
-        scatter_row(p, i / per_image, i % per_image);
-      else
-        gather_row(p, i / per_image, i % per_image, columns, lists + worker * own);
-    }
+  if (!apart) return p.index8 ? gather_rows(p, p.index8, context) : gather_rows(p, p.index32, context);
+  const i64 rows = static_cast<i64>(p.oh) * p.n, work = static_cast<i64>(p.n) * p.ih * p.iw * p.c;
+  const i64 block = max<i64>(1, chunk * rows / max<i64>(1, work));
+  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int) {
+    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++) scatter_row(p, i / p.oh, i % p.oh);
   });
 }
 
