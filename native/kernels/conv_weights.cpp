@@ -39,8 +39,8 @@ void choose_units(Plan& w, const Args& p, int threads) {
   w.across_y = ceil_div(p.oh, w.unit_rows);
   w.units = ceil_div(p.n, w.images) * w.across_y;
   // Tasks that the threads can share evenly: some for each where every slice still sums many pixels.
-  const i64 whole = w.groups * w.panel_groups, some = pixels / (1024 * w.panel_groups);
-  const i64 wanted = threads * max<i64>(1, min<i64>(4, some / threads));
+  const i64 whole = w.groups * w.panel_groups, some = pixels / (512 * w.panel_groups);
+  const i64 wanted = threads * max<i64>(1, min<i64>(8, some / threads));
   const i64 affordable = max<i64>(1, (i64(16) << 20) / max<i64>(1, w.slice_floats));
   w.slices = 1;
   while (threads > 1 && whole * w.slices % wanted != 0) w.slices++;
