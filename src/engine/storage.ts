@@ -14,6 +14,16 @@ const lost = new FinalizationRegistry<Token>(({ runtime, id, bytes }) => {
   runtime.keepAlive(-bytes)
 })
 
+// Only a turn of the event loop runs what the registry calls back, so those that are released before it need not be
+// registered: most of a training step's are. Until then they are kept here.
+const fresh = new Set<Storage>()
+const nextTurn = queueMicrotask
+
+function watchFresh(): void {
+  for (const storage of fresh) storage.register()
+  fresh.clear()
+}
+
 /**
  * One buffer of the engine. It is freed as soon as every tensor and every saved value that refers to it has been
  * released; if some are merely forgotten, the garbage collector's finding it unreachable frees it.
@@ -53,7 +63,7 @@ export class Storage {
   release(): void {
     if (--this.references > 0) return
     this.runtime.free(this.id)
-    if (!this.watched) return
+    if (!this.watched || fresh.delete(this)) return
     lost.unregister(this)
     this.runtime.keepAlive(-this.keptAlive)
   }
@@ -62,6 +72,12 @@ export class Storage {
   watch(): void {
     if (this.watched || this.references === 0) return
     this.watched = true
+    if (fresh.size === 0) nextTurn(watchFresh)
+    fresh.add(this)
+  }
+
+  /** @internal Has the garbage collector's finding it unreachable free it. */
+  register(): void {
     lost.register(this, { runtime: this.runtime, id: this.id, bytes: this.keptAlive }, this)
     this.runtime.keepAlive(this.keptAlive)
   }
