@@ -21,8 +21,10 @@ export interface RuntimeInfo {
 
 export const version = '0.1.0'
 
-// A batch goes to the engine when it is this long, so that it computes while JavaScript still encodes.
-const flushWords = 1024
+// The first batch of a turn goes to the engine when it is this long, so that it computes while JavaScript still encodes;
+// each that follows may be twice as long as the one before, up to the most: handing over costs more than a short command.
+const firstWords = 1024
+const mostWords = 8192
 // Only allocations of this size can plausibly fail, so only they pay for remembering their call site.
 const siteBytes = 1 << 24
 // Changes of what JS keeps alive are told to the garbage collector in steps of this many bytes.
@@ -42,17 +44,22 @@ export class Runtime {
   private readonly sites = new Map<number, WeakRef<CallSite>>()
   private untold = 0
   private scheduled = false
+  private batchWords = firstWords
   closed = false
 
   constructor(readonly backend: Backend) {}
 
   /** The writer to encode the next command with; it will be flushed at the end of this turn at the latest. */
   encode(): CommandWriter {
-    if (this.writer.count >= flushWords) this.flush()
+    if (this.writer.count >= this.batchWords) {
+      this.flush()
+      this.batchWords = Math.min(2 * this.batchWords, mostWords)
+    }
     if (!this.scheduled) {
       this.scheduled = true
       queueMicrotask(() => {
         this.scheduled = false
+        this.batchWords = firstWords
         this.flush()
       })
     }
