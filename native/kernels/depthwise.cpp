@@ -21,7 +21,7 @@ struct Gather {
   const float* weights;  // (taps,channels)
   const float* bias;
   bool relu;
-  i64 across;          // neighbouring taps in each row of taps, in rising order; 0 where they are not like that
+  bool windows;        // every row of taps is three neighbours, in rising order
   const float* zeros;  // as many as a pixel has channels
 };
 
@@ -114,14 +114,14 @@ void fetch_next(const Gather& g, const float* below, const float* y, i64 column,
 // One row of y whose taps are neighbours, the last tile overlapping the one before. `lists` has room for a pointer to
 // each column under each row of taps, and two more for each.
 void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bool first) {
-  const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + g.across, rows = g.taps / g.across;
+  const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + across, rows = g.taps / across;
   const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows, *below = nullptr;
   Window t{0, x, weights, g.channels, columns, nullptr, g.y_pixel, 0, g.channels, g.bias, g.relu};
   for (i64 r = 0; r < rows; r++) {
-    const i64 y = row * g.step_h + g.tap_y[r * g.across];
+    const i64 y = row * g.step_h + g.tap_y[r * across];
     if (y < 0 || y >= g.height) continue;
     x[t.rows] = g.x + (image * g.height + y) * line;
-    weights[t.rows++] = g.weights + r * g.across * g.channels;
+    weights[t.rows++] = g.weights + r * across * g.channels;
     below = g.x + (image * g.height + y + 1) * line;
   }
   float* const y = g.y + image * g.y_image + row * g.y_row;
@@ -137,7 +137,7 @@ void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bo
     moved = left;
     t.y = y + start * g.y_pixel;
     if (first && below) fetch_next(g, below, t.y, start, window_pixels);
-    run_window(t, g.across, g.step_w, edge);
+    run_window(t, g.step_w, edge);
   }
 }
 
@@ -178,14 +178,14 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
   }
 }
 
-// All rows of y, whose pixels fall into `down` × `across` classes by their place modulo these: each class gathers by
+// All rows of y, whose pixels fall into `down` × `beside` classes by their place modulo these: each class gathers by
 // taps of its own. Row by row, so that what the classes share is read once. statistics: null, or who wants y's.
-void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i64 row_work,
+void gather(const Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row_work,
             const args::conv2d<float>* statistics, Context& context) {
   const i64 total = images * rows, taps = classes->kernel;
   Tap* lists = scratch<Tap>(context, (2 * taps + 1) * context.threads);
   // As many as a window's rows of taps can have columns, and two more for each.
-  constexpr i64 reach = (window_pixels - 1) * 2 + most_across + 2;
+  constexpr i64 reach = (window_pixels - 1) * 2 + across + 2;
   const float** pointers = scratch<const float*>(context, (reach * taps + 1) * context.threads);
   if (!lists || !pointers) return;
   const i64 block = max<i64>(1, chunk / max<i64>(1, row_work)), tasks = ceil_div(total, block);
@@ -193,14 +193,14 @@ void gather(const Gather* classes, i64 down, i64 across, i64 images, i64 rows, i
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
   const auto run = [&](const Gather& g, i64 image, i64 row, bool first, int worker) {
-    if (g.across) return run_window_row(g, pointers + worker * reach * taps, image, row, first);
+    if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, first);
     run_row(g, lists + worker * 2 * taps, image, row, first);
   };
   parallel_if(context, total * row_work, tasks, [&](i64 task, int worker) {
     const i64 begin = task * block, end = min(total, begin + block);
     for (i64 i = begin; i < end; i++)
-      for (i64 s = 0; s < across; s++)
-        run(classes[i % rows % down * across + s], i / rows, i % rows / down, s == 0, worker);
+      for (i64 s = 0; s < beside; s++)
+        run(classes[i % rows % down * beside + s], i / rows, i % rows / down, s == 0, worker);
     if (statistics)  // of what is still in cache
       for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
   });
@@ -216,14 +216,11 @@ float* turn_weights(const float* w, i64 channels, i64 kernel, const i64* taps, i
   return out;
 }
 
-// The neighbouring taps in each row of taps, if all of them are like that and there is a kernel for it; otherwise 0.
-i64 taps_across(const Gather& g) {
-  i64 across = 1;
-  while (across < g.taps && g.tap_y[across] == g.tap_y[0]) across++;
-  if (g.taps == 0 || across > most_across || g.taps % across || g.step_w > 2 || g.columns < window_pixels) return 0;
+bool has_windows(const Gather& g) {
+  if (g.taps % across || g.step_w > 2 || g.columns < window_pixels) return false;
   for (i64 t = 0; t < g.taps; t++)
-    if (g.tap_x[t] != g.tap_x[0] + t % across || g.tap_y[t] != g.tap_y[t - t % across]) return 0;
-  return across;
+    if (g.tap_x[t] != g.tap_x[0] + t % across || g.tap_y[t] != g.tap_y[t - t % across]) return false;
+  return g.taps > 0;
 }
 
 void reverse(i64* v, i64 n) {
@@ -259,26 +256,26 @@ void depthwise_conv2d(const args::conv2d<float>& p, Context& context) {
              p.iw,          p.stride_h,  p.stride_w, kernel,
              kernel,        taps.y,      taps.x,     weights,
              p.bias,        p.relu != 0, 0,          zeros};
-  all.across = taps_across(all);
+  all.windows = has_windows(all);
   gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, p.mean ? &p : nullptr, context);
 }
 
 // dx(n,ih,iw,c) = Σ dy(n,oh,ow,c) · w(c,1,kh,kw) over the products that x took part in
 void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
   const i64 c = p.ic, kernel = i64(p.kh) * p.kw, row = i64(p.iw) * c;
-  const i64 down = min(p.stride_h, p.ih), across = min(p.stride_w, p.iw);
-  Gather* classes = scratch<Gather>(context, down * across + 1);
+  const i64 down = min(p.stride_h, p.ih), beside = min(p.stride_w, p.iw);
+  Gather* classes = scratch<Gather>(context, down * beside + 1);
   const float* zeros = make_zeros(c, context);
   if (!classes || !zeros) return;
   for (i64 ry = 0; ry < down; ry++)
-    for (i64 rx = 0; rx < across; rx++) {
+    for (i64 rx = 0; rx < beside; rx++) {
       Taps taps;
       if (!make_taps(taps, kernel, context)) return;
       const i64 count = class_taps(p, ry, rx, taps);
       reverse(taps.y, count), reverse(taps.x, count), reverse(taps.offset, count);  // so they rise
       const float* weights = turn_weights(p.w, c, kernel, taps.offset, count, context);
       if (!weights) return;
-      classes[ry * across + rx] = {ceil_div(p.iw - rx, p.stride_w),
+      classes[ry * beside + rx] = {ceil_div(p.iw - rx, p.stride_w),
                                    c,
                                    p.dx + ry * row + rx * c,
                                    p.ih * row,
@@ -296,12 +293,12 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
                                    weights,
                                    nullptr,
                                    false,
-                                   0,
+                                   false,
                                    zeros};
-      Gather& made = classes[ry * across + rx];
-      made.across = taps_across(made);
+      Gather& made = classes[ry * beside + rx];
+      made.windows = has_windows(made);
     }
-  gather(classes, down, across, p.n, p.ih, row, nullptr, context);
+  gather(classes, down, beside, p.n, p.ih, row, nullptr, context);
 }
 
 }  // namespace quern::QUERN_ISA

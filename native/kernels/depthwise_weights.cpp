@@ -76,18 +76,20 @@ using Weights = args::conv2d_backward_weights<float>;
 
 constexpr int most_down = 3;
 
-// The sums of taps that are neighbours, along a whole row of dy with stride 1: each column of x is loaded once for all.
+// The sums of three neighbouring taps in each row, along a whole row of dy with stride 1: each column of x is loaded
+// once for all.
 struct WindowSums {
   const float* x[most_down];  // of each row of taps: the column under its first tap at the first pixel
-  float* sums[most_down];     // (K,padded)
+  float* sums[most_down];     // (across,padded)
   i64 padded, channels, pixels;
   i64 begin, end;  // of the columns that lie on the image
   const float* dy;
   const float *next_x, *next_dy;  // what the next row will read
 };
 
-template <int K, int R, int V>
+template <int R, int V>
 void window_sums(const WindowSums& s) {
+  constexpr int K = across;
   vf acc[R][K][V] = {}, d[K][V] = {};
   i64 at = 0;
   for (i64 j = 0; j < s.pixels + K - 1; j++, at += s.channels) {
@@ -123,18 +125,17 @@ void window_sums(const WindowSums& s) {
   }
 }
 
-// window_sum_kernels.at[K - 1][rows - 1][vectors - 1]
+// window_sum_kernels.at[rows - 1][vectors - 1]
 struct WindowSumKernels {
   using Kernel = void (*)(const WindowSums&);
-  Kernel at[most_across][most_down][window_vectors];
-  template <int K, int R, int V>
+  Kernel at[most_down][window_vectors];
+  template <int R, int V>
   constexpr void fill() {
-    at[K - 1][R - 1][V - 1] = window_sums<K, R, V>;
-    if constexpr (V > 1) fill<K, R, V - 1>();
-    if constexpr (R > 1 && V == window_vectors) fill<K, R - 1, window_vectors>();
-    if constexpr (K > 1 && R == most_down && V == window_vectors) fill<K - 1, most_down, window_vectors>();
+    at[R - 1][V - 1] = window_sums<R, V>;
+    if constexpr (V > 1) fill<R, V - 1>();
+    if constexpr (R > 1 && V == window_vectors) fill<R - 1, V>();
   }
-  constexpr WindowSumKernels() : at() { fill<most_across, most_down, window_vectors>(); }
+  constexpr WindowSumKernels() : at() { fill<most_down, window_vectors>(); }
 };
 constexpr WindowSumKernels window_sum_kernels;
 
@@ -162,7 +163,7 @@ void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy) {
       s.next_x = p.x + (n * p.ih + last + 1) * line - p.pad_w * c + channel;
       s.next_dy = s.dy + p.ow * c;
       const i64 vectors = min<i64>(window_vectors, ceil_div(c - channel, W));
-      window_sum_kernels.at[p.kw - 1][rows - 1][vectors - 1](s);
+      window_sum_kernels.at[rows - 1][vectors - 1](s);
     }
   }
 }
@@ -224,7 +225,7 @@ void depthwise_backward_weights(const Weights& p, Context& context) {
   float* sums = scratch<float>(context, slices * slice_floats + sum_vectors * W);
   i64* lists = scratch<i64>(context, taps * context.threads);
   if (!sums || !lists) return;
-  const bool neighbours = p.stride_w == 1 && p.dil_w == 1 && p.kw <= most_across;
+  const bool neighbours = p.stride_w == 1 && p.dil_w == 1 && p.kw == across;
   parallel_if(context, rows * p.ow * c, slices, [&](i64 slice, int worker) {
     float *own = sums + slice * slice_floats, *bias = own + taps * padded;
     __builtin_memset(own, 0, slice_floats * sizeof(float));

@@ -1,12 +1,12 @@
-// Tiles of depthwise convolution whose taps are neighbours along a row: each pixel of x is loaded once for all of them.
+// Tiles of depthwise convolution with three neighbouring taps in a row: each pixel of x is loaded once for all of them.
 #pragma once
 #include "isa.h"
 
 namespace quern::QUERN_ISA {
 
-constexpr int most_across = 3;    // taps along a row
+constexpr int across = 3;         // taps along a row
 constexpr int window_pixels = 7;  // of y: divides the rows of the usual images
-// As many vectors of channels as leave registers for K weights of each.
+// As many vectors of channels as leave registers for the weights of a row of taps.
 #if defined(__AVX512F__) || defined(__ARM_NEON)
 constexpr int window_vectors = 2;
 #else
@@ -17,7 +17,7 @@ constexpr int window_vectors = 1;
 struct Window {
   i64 rows;                     // of taps that fall on the image
   const float* const* x;        // of each row of taps: where its first column lies
-  const float* const* weights;  // (K,channels)
+  const float* const* weights;  // (across,channels)
   i64 x_pixel;                  // from column to column
   const float* const* columns;  // instead of x, at the image's edges: where each column of each row of taps lies
   float* y;
@@ -49,9 +49,9 @@ QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left,
 }
 
 // y[p] = bias + Σ_row Σ_k x[row][S·p + k] · weights[row][k], ReLU if relu
-template <int K, int S, int V, bool edge>
+template <int S, int V, bool edge>
 void window_tile(const Window& t) {
-  constexpr int P = window_pixels, columns = (P - 1) * S + K;
+  constexpr int K = across, P = window_pixels, columns = (P - 1) * S + K;
   vf acc[P][V];
   QUERN_UNROLL
   for (int v = 0; v < V; v++) {
@@ -84,26 +84,24 @@ void window_tile(const Window& t) {
 
 using WindowKernel = void (*)(const Window&);
 
-// windows.at[K - 1][S - 1][V - 1][edge]
+// windows.at[S - 1][V - 1][edge]
 struct WindowKernels {
-  WindowKernel at[most_across][2][window_vectors][2];
-  template <int K, int S, int V>
+  WindowKernel at[2][window_vectors][2];
+  template <int S, int V>
   constexpr void fill() {
-    at[K - 1][S - 1][V - 1][0] = window_tile<K, S, V, false>;
-    at[K - 1][S - 1][V - 1][1] = window_tile<K, S, V, true>;
-    if constexpr (V > 1) fill<K, S, V - 1>();
-    if constexpr (S > 1 && V == window_vectors) fill<K, S - 1, window_vectors>();
-    if constexpr (K > 1 && S == 2 && V == window_vectors) fill<K - 1, 2, window_vectors>();
+    at[S - 1][V - 1][0] = window_tile<S, V, false>;
+    at[S - 1][V - 1][1] = window_tile<S, V, true>;
+    if constexpr (V > 1) fill<S, V - 1>();
   }
-  constexpr WindowKernels() : at() { fill<most_across, 2, window_vectors>(); }
+  constexpr WindowKernels() : at() { fill<1, window_vectors>(), fill<2, window_vectors>(); }
 };
 constexpr WindowKernels windows;
 
 // All channels.
-QUERN_INLINE void run_window(Window& t, i64 across, i64 step, bool edge) {
+QUERN_INLINE void run_window(Window& t, i64 step, bool edge) {
   for (t.channel = 0; t.channel < t.channels; t.channel += window_vectors * W) {
     const i64 vectors = min<i64>(window_vectors, ceil_div(t.channels - t.channel, W));
-    windows.at[across - 1][step - 1][vectors - 1][edge](t);
+    windows.at[step - 1][vectors - 1][edge](t);
   }
 }
 
