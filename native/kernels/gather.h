@@ -3,6 +3,7 @@
 #pragma once
 #include "moments.h"
 #include "pack.h"
+#include "row_tile.h"
 
 namespace quern::QUERN_ISA {
 
@@ -41,6 +42,7 @@ struct Slabs {
   i64 top, left;           // source row and column of y's first pixel and first tap
   i64 height, width;       // of the source of a slab
   i64 image, row, pixel;   // strides of the source
+  bool row_tiles;          // the whole slab by row_tile.h
   i64 *a_offset, *c_offset, *delta;
   float* copies;
   i64 copy_floats, tile_floats;  // per worker: the padded slab, and the copy of a tile where A is copied
@@ -54,6 +56,16 @@ inline void lowest_and_highest(const i64* v, i64 n, i64& low, i64& high) {
 }
 
 inline i64 source_rows(const Gather& g, i64 rows, i64 span) { return (rows - 1) * g.step_h + span; }
+
+// Whether row_tile.h serves: one vector of outputs, and in each row of taps three neighbours, which are one tap with a
+// run over three pixels, or taps of their own from right to left.
+inline bool has_row_tiles(const Gather& g) {
+  if (copy_a || g.outputs > W || g.step_w != 1 || g.columns < 4) return false;
+  if (g.reach == 3) return true;
+  for (i64 t = 0; t < g.taps; t++)
+    if (g.tap_x[t] != g.tap_x[0] - t % 3 || g.tap_y[t] != g.tap_y[t - t % 3]) return false;
+  return g.reach == 1 && g.taps > 0 && g.taps % 3 == 0;
+}
 
 inline Slabs make_slabs(const Gather& g, int threads) {
   Slabs s{};
@@ -77,6 +89,7 @@ inline Slabs make_slabs(const Gather& g, int threads) {
     s.rows = ceil_div(g.rows, ceil_div(g.rows, fit));
   }
   s.panels = ceil_div(g.outputs, NR);
+  s.row_tiles = has_row_tiles(g);
   s.across_n = ceil_div(g.images, s.images);
   // Too few slabs for the threads: cut small weights' images further, and large weights by panels.
   const i64 wanted = 4 * threads, whole = s.across_n * g.groups;
@@ -201,6 +214,24 @@ inline void run_tiles(const Gather& g, const Slabs& s, Tile t, Pass p, i64 begin
   }
 }
 
+// All rows of a slab; t.a and t.c are where it begins.
+inline void run_rows(const Gather& g, const Slabs& s, const Tile& t, i64 group, i64 images, i64 rows) {
+  const bool joined = g.reach == 3;
+  const i64 tap = g.channels * W, row_taps = joined ? 1 : 3, rows_of_taps = g.taps / row_taps;
+  const float* weights = g.weights + group * g.taps * g.run * W;
+  RowTile r{};
+  r.delta = t.delta + (joined ? 0 : 2), r.delta_step = row_taps;  // of the leftmost tap
+  r.rows = rows_of_taps, r.depth = g.channels, r.pixel = s.pixel;
+  r.b = weights + (joined ? 0 : 2 * tap), r.b_row = 3 * tap, r.b_tap = joined ? tap : -tap;
+  r.c_pixel = g.y_pixel, r.columns = static_cast<int>(g.outputs);
+  r.bias = g.bias ? g.bias + group * g.outputs : nullptr, r.relu = g.relu;
+  for (i64 n = 0; n < images; n++)
+    for (i64 y = 0; y < rows; y++) {
+      r.a = t.a + n * s.image + y * g.step_h * s.row, r.c = t.c + n * g.y_image + y * g.y_row;
+      run_row_tiles(r, g.columns);
+    }
+}
+
 inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
   const i64 chunk = index % s.chunks, slab = index / s.chunks;
   const i64 group = slab % g.groups, place = slab / g.groups;
@@ -218,15 +249,17 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
   t.c = g.y + n * g.y_image + y * g.y_row + group * g.outputs;
   const Pass pass{group, s.panels * chunk / s.chunks, s.panels * (chunk + 1) / s.chunks, 0, g.taps};
   const i64 pixels = images * rows * g.columns;
-  if (!g.statistics) return run_tiles(g, s, t, pass, 0, pixels, own + s.copy_floats);
+  if (s.row_tiles) run_rows(g, s, t, group, images, rows);
+  if (!g.statistics && !s.row_tiles) return run_tiles(g, s, t, pass, 0, pixels, own + s.copy_floats);
   // Slabs of y are whole rows of whole images, or rows of one.
   const i64 origin = (n * g.rows + y) * g.columns, channel = group * g.outputs;
-  const i64 block = walks_weights(g, pass) ? moment_pixels : pixels;
+  const i64 block = walks_weights(g, pass) && !s.row_tiles ? moment_pixels : pixels;
   for (i64 begin = 0, part = place * s.blocks; begin < pixels; begin += block, part++) {
     const i64 end = min(pixels, begin + block);
-    run_tiles(g, s, t, pass, begin, end, own + s.copy_floats);
-    for_vectors(part, channel + pass.first * NR, channel + min(pass.last * NR, g.outputs), origin + begin, origin + end,
-                ColumnMoments{g.y, s.moments});
+    if (!s.row_tiles) run_tiles(g, s, t, pass, begin, end, own + s.copy_floats);
+    if (g.statistics)
+      for_vectors(part, channel + pass.first * NR, channel + min(pass.last * NR, g.outputs), origin + begin,
+                  origin + end, ColumnMoments{g.y, s.moments});
   }
 }
 
