@@ -1,83 +1,10 @@
 #include "columns.h"
-#include "conv_shape.h"
+#include "conv_weights_plan.h"
 #include "depthwise.h"
-#include "pack.h"
 
 namespace quern::QUERN_ISA {
 
 namespace {
-
-using Args = args::conv2d_backward_weights<float>;
-
-// dw[tap][c][o] = Σ_pixel x[pixel + tap][c] · dy[pixel][o]: matrix products whose k is the pixel. What stands down a
-// register tile is, by kind, steps: c; rows: (tap, c), for few channels.
-struct Plan {
-  A kind;
-  i64 groups, channels, outputs, taps;     // channels and outputs of one group
-  i64 panels, rows, group_floats;          // of the sums: (groups, panels, rows, NR or W), rows = taps·channels
-  i64 together, panel_groups;              // panels that one task sums, so that it prepares x once for all of them
-  i64 images, unit_rows, across_y, units;  // a unit of work: so many rows of so many images
-  i64 slices, slice_floats;                // the units are split into slices, each with its own sums
-  i64 height, width;                       // of the part of x under a unit
-  bool x_in_place, dy_in_place;            // read where it is; else copied, x tile by tile and dy panel by panel
-  i64 dy_floats, x_floats, worker_floats;  // copies, per worker
-  float *memory, *sums, *bias_sums;
-};
-
-i64 phase_width(const Plan& w, const Args& p) { return ceil_div(w.width, p.stride_w); }
-i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_width(w, p); }
-
-void choose_units(Plan& w, const Args& p, int threads) {
-  const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  w.together = min<i64>(w.panels, 128 / NR);
-  w.panel_groups = ceil_div(w.panels, w.together);
-  // Few enough for the copies to share L2, many enough to pay for loading the sums again.
-  const i64 most = min<i64>(1024, 32768 / (NR * w.together));
-  const i64 fit = max<i64>(64, min(most, ceil_div(pixels, 4 * threads)));
-  w.images = max<i64>(1, min<i64>(fit / image_pixels, p.n));
-  w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
-  w.across_y = ceil_div(p.oh, w.unit_rows);
-  w.units = ceil_div(p.n, w.images) * w.across_y;
-  // Tasks that the threads can share evenly: some for each where every slice still sums many pixels.
-  const i64 whole = w.groups * w.panel_groups, some = pixels / (512 * w.panel_groups);
-  const i64 wanted = threads * max<i64>(1, min<i64>(8, some / threads));
-  const i64 affordable = max<i64>(1, (i64(16) << 20) / max<i64>(1, w.slice_floats));
-  w.slices = 1;
-  while (threads > 1 && whole * w.slices % wanted != 0) w.slices++;
-  w.slices = min(min(w.slices, w.units), affordable);
-  // As many units in each slice.
-  w.images = ceil_div(p.n, round_up(ceil_div(p.n, w.images), w.across_y == 1 ? min<i64>(w.slices, p.n) : 1));
-  w.units = ceil_div(p.n, w.images) * w.across_y;
-}
-
-Plan make_plan(const Args& p, int threads) {
-  Plan w{};
-  w.groups = p.groups;
-  w.channels = p.ic / w.groups;
-  w.outputs = p.oc / w.groups;
-  w.taps = i64(p.kh) * p.kw;
-  w.kind = w.channels < (MR + 1) / 2 ? A::rows : A::steps;
-  w.panels = ceil_div(w.outputs, NR);
-  w.rows = w.taps * w.channels;
-  w.group_floats = w.rows * round_up(w.outputs, W);
-  w.slice_floats = w.groups * w.group_floats;
-  choose_units(w, p, threads);
-
-  w.height = (w.unit_rows - 1) * p.stride_h + (p.kh - 1) * p.dil_h + 1;
-  w.width = (p.ow - 1) * p.stride_w + (p.kw - 1) * p.dil_w + 1;
-  w.x_in_place = w.kind == A::steps && w.taps == 1 && p.pad_h == 0 && p.pad_w == 0 && w.width <= p.iw &&
-                 (p.oh - 1) * p.stride_h < p.ih;
-  // A copy of dy pays once many tiles read it.
-  const i64 passes = w.kind == A::steps ? w.taps * ceil_div(w.channels, MR) : ceil_div(w.rows, MR);
-  w.dy_in_place = passes <= 4;
-  const i64 pixels = w.images * w.unit_rows * p.ow;
-  const i64 x_pixel = w.kind == A::rows ? w.channels : round_up(MR, W);
-  w.dy_floats = w.dy_in_place ? 0 : pixels * NR * w.together;
-  w.x_floats = w.x_in_place ? 0 : w.images * w.height * row_width(w, p) * x_pixel + NR;
-  const i64 tile = copy_a && w.kind == A::rows ? pixels * MR : 0;
-  w.worker_floats = round_up(w.dy_floats + w.x_floats + tile, 16);
-  return w;
-}
 
 // One unit: output rows [y, y + rows) of images [n, n + images), and the task's place in the channels.
 struct Unit {
@@ -203,6 +130,23 @@ void add_steps(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, Tile t
   });
 }
 
+// Channels down the tiles, row of taps after row of taps.
+void add_neighbours(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, Tile t, const float* dy, float* x,
+                    i64* delta) {
+  constexpr i64 pixel = max(W, row_channels);
+  const i64 row = w.width * pixel, image = w.height * row, tap = w.channels * W;
+  row_offsets(delta, u, image, p.stride_h * row);
+  for (i64 first = 0; first < w.channels; first += row_channels) {
+    const i64 copied = first % pixel, channels = min<i64>(row_channels, w.channels - first);
+    if (copied == 0) copy_channels(w, p, u, x, u.group * w.channels + first, pixel);
+    for (i64 ky = 0; ky < p.kh; ky++) {
+      ahead.give(t);
+      row_sum_kernels.at[channels - 1]({x + copied + ky * p.dil_h * row, pixel, delta, t.taps, t.run, dy,
+                                        t.c + ky * 3 * tap + first * W, tap, t.accumulate, t.ahead, t.ahead_lines});
+    }
+  }
+}
+
 // Over all tiles of a unit with `taps` each; another task has fetched what several share.
 Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit, i64 taps) {
   const i64 y = unit % w.across_y * w.unit_rows, n = unit / w.across_y * w.images;
@@ -212,7 +156,9 @@ Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit, i64 taps) {
   Ahead a{p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, 0, 0, 0, 0};
   a.dy_lines = images * rows * p.ow * p.oc / 16;
   a.lines = a.dy_lines + images * x_rows * p.iw * p.ic / 16;
-  const i64 tiles = (w.kind == A::rows ? ceil_div(w.rows, MR) : w.taps * ceil_div(w.channels, MR)) * w.together;
+  const i64 tiles = w.kind == A::rows ? ceil_div(w.rows, MR) * w.together
+                    : w.neighbours    ? p.kh * ceil_div(w.channels, row_channels)
+                                      : w.taps * ceil_div(w.channels, MR) * w.together;
   a.per_tap = ceil_div(a.lines, max<i64>(1, tiles * taps));
   return a;
 }
@@ -239,7 +185,8 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
       Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit, t.taps);
-      (w.kind == A::rows ? add_rows : add_steps)(w, p, u, ahead, t, dy, x, delta);
+      const auto add = w.kind == A::rows ? add_rows : w.neighbours ? add_neighbours : add_steps;
+      add(w, p, u, ahead, t, dy, x, delta);
     }
     if (bias) add_columns(bias, u.dy, p.oc, pixels, columns);  // dy is in the cache by now
   }
