@@ -14,8 +14,32 @@ import {
   transpose,
   zeros,
 } from 'quern'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { expectClose } from './values.js'
+
+// How many commands were taken back, so that these tests can tell that they have compared what they mean to.
+const taken = vi.hoisted(() => ({ sums: 0, convolutions: 0 }))
+vi.mock('../../src/engine/fuse.js', async (original) => {
+  const fuse = await original<typeof import('../../src/engine/fuse.js')>()
+  const counted =
+    <A extends unknown[], R>(what: keyof typeof taken, fn: (...args: A) => R | null) =>
+    (...args: A): R | null => {
+      const result = fn(...args)
+      if (result !== null) taken[what]++
+      return result
+    }
+  return {
+    ...fuse,
+    takeSum: counted('sums', fuse.takeSum),
+    takeConv2d: counted('convolutions', fuse.takeConv2d),
+  }
+})
+const joined = async <R>(what: keyof typeof taken, times: number, fn: () => Promise<R>): Promise<R> => {
+  const before = taken[what]
+  const result = await fn()
+  expect(taken[what] - before).toBe(times)
+  return result
+}
 
 // Whatever was encoded before is on its way, so the next operation cannot join it.
 const apart = () => synchronize()
@@ -30,28 +54,32 @@ describe('a sum and its ReLU', () => {
     const sum = add(a, b)
     await apart()
     const expected = relu(sum)
-    await same(relu(add(a, b)), expected)
-    const kept = add(a, b)
-    const y = relu(kept)
-    await same(kept, sum)
-    await same(y, expected)
-    await same(
-      scope(() => relu(add(a, b))),
-      expected,
-    )
+    await joined('sums', 3, async () => {
+      await same(relu(add(a, b)), expected)
+      const kept = add(a, b)
+      const y = relu(kept)
+      await same(kept, sum)
+      await same(y, expected)
+      const released = scope(() => relu(add(a, b)))
+      await same(released, expected)
+    })
   })
 
   test('of double precision, in other orders of memory, broadcast, and of a view', async () => {
     const double = tensor([-1, 2, -3], { dtype: 'float64' })
-    expect([...(await relu(add(double, double)).data())]).toEqual([0, 4, 0])
+    await joined('sums', 1, async () => expect([...(await relu(add(double, double)).data())]).toEqual([0, 4, 0]))
     const [a, b] = [randn([4, 4]), randn([4, 4])]
     const sum = add(a, b)
     await apart()
-    await same(relu(transpose(add(a, b), 0, 1)), relu(transpose(sum, 0, 1)))
-    await same(relu(add(transpose(a, 0, 1), transpose(b, 0, 1))), relu(transpose(sum, 0, 1)))
-    await same(relu(add(a, ones([4]))), relu(add(a, ones([4, 4]))))
-    const whole = add(a, b)
-    await same(relu(whole.slice(0, 1, 3)), relu(sum.slice(0, 1, 3)))
+    await joined('sums', 2, async () => {
+      await same(relu(transpose(add(a, b), 0, 1)), relu(transpose(sum, 0, 1)))
+      await same(relu(add(transpose(a, 0, 1), transpose(b, 0, 1))), relu(transpose(sum, 0, 1)))
+    })
+    await joined('sums', 0, async () => {
+      const whole = add(a, b)
+      await same(relu(whole.slice(0, 1, 3)), relu(sum.slice(0, 1, 3)))
+      await same(relu(add(a, ones([4]))), relu(add(ones([4]), a)))
+    })
   })
 
   test('keeps NaN and infinities', async () => {
@@ -104,7 +132,8 @@ describe('a convolution and the statistics of its batch', () => {
 
   test.each(shapes)('%s', async (_, xShape, wShape, { bias, ...options }: { bias?: boolean }) => {
     const x = add(randn(xShape), 30)
-    const weight = randn(wShape)
+    // Its gradient keeps the copy of x, whose release would come between the two.
+    const weight = randn(wShape, { requiresGrad: true })
     const channels = wShape[0] as number
     const parts = { ...options, bias: bias ? randn([channels]) : null }
     const run = async (separately: boolean) => {
@@ -114,7 +143,8 @@ describe('a convolution and the statistics of its batch', () => {
       const z = noGrad(() => batchNorm(y, mean, variance, { training: true, momentum: 0.25 }))
       return [y, z, mean, variance]
     }
-    const [together, separate] = [await run(false), await run(true)]
+    const together = await joined('convolutions', 1, () => run(false))
+    const separate = await joined('convolutions', 0, () => run(true))
     await same(together[0] as Tensor, separate[0] as Tensor)
     for (const i of [1, 2, 3]) expectClose(await together[i]!.data(), await separate[i]!.data(), 1e-5)
     const again = await run(false)
@@ -144,7 +174,8 @@ describe('a convolution and the statistics of its batch', () => {
         .backward()
       return [await (x.grad as Tensor).data(), await (w.grad as Tensor).data()]
     }
-    const [together, separate] = [await gradients(false), await gradients(true)]
+    const together = await joined('convolutions', 1, () => gradients(false))
+    const separate = await gradients(true)
     for (const i of [0, 1]) expectClose(together[i]!, separate[i]!, 1e-4)
   })
 })
