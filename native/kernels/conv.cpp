@@ -51,8 +51,20 @@ void pack_weight_panel(const WeightOrder& o, const i64* place, float* out, const
   for (i64 v = 0; v < width; v += W) pack_weight_vector(o, place, out + v, w + v * o.column_stride, width, k0, k1);
 }
 
-// (groups, panels, taps, depth, NR or, for the last panel, W), as gather_gemm reads it; null without memory.
-float* pack_weights(const WeightOrder& o, const float* w, Context& context) {
+// (groups, outputs, taps, depth), as dots read it; null without memory.
+float* pack_dots(const WeightOrder& o, const float* w, Context& context) {
+  float* packed = scratch<float>(context, o.groups * o.columns * o.taps * o.depth + 1);
+  if (!packed) return nullptr;
+  float* out = packed;
+  for (i64 group = 0; group < o.groups; group++, w += o.group_stride)
+    for (i64 column = 0; column < o.columns; column++)
+      for (i64 t = 0; t < o.taps; t++)
+        for (i64 k = 0; k < o.depth; k++) *out++ = w[o.tap[t] + k * o.k_stride + column * o.column_stride];
+  return packed;
+}
+
+// (groups, panels, taps, depth, NR or, for the last panel, W), as the other tiles read it; null without memory.
+float* pack_vectors(const WeightOrder& o, const float* w, Context& context) {
   const i64 rows = o.taps * o.depth, group_floats = rows * round_up(o.columns, W);
   float* packed = scratch<float>(context, o.groups * group_floats + NR);
   i64* place = scratch<i64>(context, o.kernel + 1);
@@ -72,9 +84,13 @@ float* pack_weights(const WeightOrder& o, const float* w, Context& context) {
   return packed;
 }
 
+float* pack_weights(TileKind tiles, const WeightOrder& o, const float* w, Context& context) {
+  return tiles == TileKind::dots ? pack_dots(o, w, context) : pack_vectors(o, w, context);
+}
+
 // Rows of all images are one tall image to a kernel that sees each pixel alone.
 void join_images(Gather& g) {
-  g.rows *= g.images;
+  g.phases[0].rows *= g.images;
   g.height *= g.images;
   g.images = 1;
 }
@@ -86,8 +102,10 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
   const i64 kernel = i64(p.kh) * p.kw;
   if (is_depthwise(p)) return depthwise_conv2d(p, context);
   Gather g{};
-  g.images = p.n, g.rows = p.oh, g.columns = p.ow;
-  g.y = p.y, g.y_pixel = p.oc, g.y_row = i64(p.ow) * p.oc, g.y_image = p.oh * g.y_row;
+  Phase f{};
+  g.phases = &f, g.phase_count = 1;
+  f.rows = p.oh, f.columns = p.ow, f.y = p.y;
+  g.images = p.n, g.y_pixel = p.oc, g.y_row = i64(p.ow) * p.oc, g.y_image = p.oh * g.y_row;
   g.x = p.x, g.height = p.ih, g.width = p.iw;
   g.step_h = p.stride_h, g.step_w = p.stride_w;
   g.groups = p.groups, g.channels = p.ic / g.groups, g.outputs = p.oc / g.groups;
@@ -97,22 +115,22 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
 
   Taps taps;
   if (!make_taps(taps, kernel, context)) return;
-  const i64 depth = g.channels;
-  for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
-  g.weights = pack_weights(
-      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel, kernel},
-      p.w, context);
-  if (!g.weights) return;
   // Undilated taps of a row touch contiguous memory (unless its pixels are moved apart): one tap with a longer run.
-  const bool fused = p.dil_w == 1 && p.groups == 1 && !pixels_collide(g.channels);
+  const i64 depth = g.channels;
+  const bool fused = p.dil_w == 1 && p.groups == 1 && !pixels_collide(depth);
   const i64 taps_x = fused ? 1 : p.kw;
-  g.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
-  for (i64 t = 0; t < g.taps; t++) {
+  f.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
+  for (i64 t = 0; t < f.taps; t++) {
     taps.y[t] = t / taps_x * p.dil_h - p.pad_h;
     taps.x[t] = t % taps_x * p.dil_w - p.pad_w;
   }
-  g.tap_y = taps.y, g.tap_x = taps.x;
-  gather_gemm(g, context);
+  f.tap_y = taps.y, f.tap_x = taps.x;
+  for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
+  f.weights = pack_weights(
+      tile_kind(g, f),
+      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel, kernel},
+      p.w, context);
+  if (f.weights) gather_gemm(g, context);
 }
 
 // dx(n,ih,iw,ic) = Σ dy(n,oh,ow,oc) · w(oc,ic/groups,kh,kw) over the products that x took part in
@@ -124,28 +142,31 @@ void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& c
   g.x = p.dy, g.height = p.oh, g.width = p.ow;
   g.step_h = g.step_w = 1;
   g.groups = p.groups, g.channels = p.oc / g.groups, g.outputs = p.ic / g.groups;
-  g.reach = 1;
-  const i64 depth = g.channels;
-  g.run = depth;
+  g.run = g.channels, g.reach = 1;
   g.y_pixel = i64(p.stride_w) * p.ic, g.y_row = i64(p.stride_h) * p.iw * p.ic, g.y_image = i64(p.ih) * p.iw * p.ic;
-
-  Taps taps;
-  if (!make_taps(taps, kernel, context)) return;
-  for (i64 ry = 0; ry < min(p.stride_h, p.ih); ry++)
-    for (i64 rx = 0; rx < min(p.stride_w, p.iw); rx++) {
-      g.taps = class_taps(p, ry, rx, taps);
-      g.tap_y = taps.y, g.tap_x = taps.x;
-      g.y = p.dx + (ry * p.iw + rx) * p.ic;
-      g.rows = ceil_div(p.ih - ry, p.stride_h), g.columns = ceil_div(p.iw - rx, p.stride_w);
-      const i64 column_stride = kernel, k_stride = g.outputs * kernel;
-      g.weights = pack_weights(
-          {g.taps, depth, g.outputs, g.groups, taps.offset, k_stride, column_stride, g.channels * k_stride, kernel},
-          p.w, context);
-      if (!g.weights) return;
-      Gather whole = g;
-      if (is_pointwise(p)) join_images(whole);
-      gather_gemm(whole, context);
-    }
+  const i64 across = min(p.stride_w, p.iw);
+  g.phase_count = min(p.stride_h, p.ih) * across;
+  g.phases = scratch<Phase>(context, g.phase_count + 1);
+  if (!g.phases) return;
+  for (i64 i = 0; i < g.phase_count; i++) {
+    Phase& f = g.phases[i] = {};
+    const i64 ry = i / across, rx = i % across;
+    Taps taps;
+    if (!make_taps(taps, kernel, context)) return;
+    f.taps = class_taps(p, ry, rx, taps);
+    f.tap_y = taps.y, f.tap_x = taps.x;
+    f.y = p.dx + (ry * p.iw + rx) * p.ic;
+    f.rows = ceil_div(p.ih - ry, p.stride_h), f.columns = ceil_div(p.iw - rx, p.stride_w);
+    const i64 column_stride = kernel, k_stride = g.outputs * kernel;
+    f.weights = pack_weights(
+        tile_kind(g, f),
+        {f.taps, g.channels, g.outputs, g.groups, taps.offset, k_stride, column_stride, g.channels * k_stride, kernel},
+        p.w, context);
+    if (!f.weights) return;
+  }
+  if (g.phase_count == 0) return;
+  if (is_pointwise(p)) join_images(g);
+  gather_gemm(g, context);
 }
 
 }  // namespace quern::QUERN_ISA

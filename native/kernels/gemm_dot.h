@@ -41,21 +41,6 @@ QUERN_INLINE void dot_tile(vf (&sum)[M][N], const float* const (&a)[M], const fl
   }
 }
 
-// Lane sums of a tile: out[m][n].
-template <int M, int N>
-QUERN_INLINE void dot_sums(float (&out)[M][N], vf (&sum)[M][N]) {
-  constexpr int count = M * N;
-  alignas(64) float flat[(count + W - 1) / W * W];
-  QUERN_UNROLL
-  for (int first = 0; first < count; first += W) {
-    vf r[W];
-    QUERN_UNROLL
-    for (int i = 0; i < W; i++) r[i] = first + i < count ? sum[(first + i) / N][(first + i) % N] : vf{};
-    store(flat + first, sums(r));
-  }
-  __builtin_memcpy(out, flat, sizeof out);
-}
-
 // Rows [m0, m1) and columns [n0, n1) of out(m,n) = a(m,k) · b(n,k)ᵀ + bias(n), ReLU if relu
 inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a, const float* b, i64 m0, i64 m1, i64 n0,
                        i64 n1) {
@@ -70,12 +55,12 @@ inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a,
         for (int n = 0; n < dot_columns; n++) column[n] = b + min<i64>(j + n, n1 - 1) * p.b_col_stride + k0;
         vf sum[dot_rows][dot_columns] = {};
         dot_tile(sum, row, column, min<i64>(block, p.k - k0));
-        float y[dot_rows][dot_columns];
-        dot_sums(y, sum);
+        alignas(64) float y[round_up(dot_rows * dot_columns, W)];
+        tile_sums(y, sum);
         for (i64 m = 0; m < min<i64>(dot_rows, m1 - i); m++)
           for (i64 n = 0; n < min<i64>(dot_columns, n1 - j); n++) {
             float* c = out + (i + m) * p.n + j + n;
-            const float total = y[m][n] + (!first ? *c : p.bias ? p.bias[j + n] : 0);
+            const float total = y[m * dot_columns + n] + (!first ? *c : p.bias ? p.bias[j + n] : 0);
             *c = last && p.relu && total <= 0 ? 0 : total;
           }
       }

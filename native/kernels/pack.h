@@ -61,6 +61,19 @@ QUERN_INLINE vf sums(vf (&r)[W / D]) {
   }
 }
 
+// out[m·N + n] = sum of the lanes of sum[m][n]; writes on to the end of the last vector.
+template <int M, int N>
+QUERN_INLINE void tile_sums(float* out, const vf (&sum)[M][N]) {
+  constexpr int count = M * N;
+  QUERN_UNROLL
+  for (int first = 0; first < count; first += W) {
+    vf r[W];
+    QUERN_UNROLL
+    for (int i = 0; i < W; i++) r[i] = first + i < count ? sum[(first + i) / N][(first + i) % N] : vf{};
+    store(out + first, sums(r));
+  }
+}
+
 inline void copy(float* out, const float* x, i64 n) { __builtin_memcpy(out, x, n * sizeof(float)); }
 inline void clear(float* out, i64 n) { __builtin_memset(out, 0, n * sizeof(float)); }
 

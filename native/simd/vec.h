@@ -17,11 +17,18 @@
 #define QUERN_UNROLL _Pragma("GCC unroll 64")
 #endif
 #define QUERN_INLINE inline __attribute__((always_inline))
-// Keeps a pointer in a register of its own, where the compiler would recompute each address from its parts.
+// Keeps a pointer, or a vector that was loaded, in a register of its own, where the compiler would recompute each
+// address from its parts, or load again for each use.
 #ifdef __wasm__
 #define QUERN_OPAQUE(pointer) (void)0
+#define QUERN_LOADED(vector) (void)0
 #else
 #define QUERN_OPAQUE(pointer) asm("" : "+r"(pointer))
+#ifdef __aarch64__
+#define QUERN_LOADED(vector) asm("" : "+w"(vector))
+#else
+#define QUERN_LOADED(vector) asm("" : "+v"(vector))
+#endif
 #endif
 
 namespace quern::QUERN_ISA {
@@ -119,6 +126,9 @@ QUERN_INLINE void store_first(float* p, vf v, int n) {
 }
 
 // All lanes, or the first n of them.
+QUERN_INLINE vf load_lanes(const float* p, std::int64_t n) {
+  return n >= W ? load(p) : load_first(p, static_cast<int>(n));
+}
 QUERN_INLINE void store_lanes(float* p, vf v, std::int64_t n) {
   if (n >= W)
     store(p, v);

@@ -145,6 +145,15 @@ TEST(conv_with_stride) {
   check_all({1, 2, 9, 9, 9, 3, 3, 2, 3, 1, 0});
 }
 
+TEST(conv_of_few_outputs_and_of_an_image) {
+  check_all({2, 20, 9, 8, 1, 3, 3, 1, 1, 1, 1});
+  check_all({1, 16, 7, 11, 2, 5, 5, 1, 1, 2, 2});
+  check_all({2, 37, 6, 6, 3, 3, 3, 2, 1, 1, 1});
+  check_all({1, 64, 5, 4, 4, 1, 1});
+  check_all({1, 3, 17, 15, 40, 7, 7, 2, 2, 3, 3});
+  check_all({2, 6, 9, 10, 36, 4, 4, 2, 3, 1, 2, 1, 1, 3});
+}
+
 TEST(conv_with_dilation) {
   check_all({2, 4, 12, 12, 9, 3, 3, 1, 1, 2, 2, 2, 2});
   check_all({1, 16, 15, 14, 20, 3, 2, 2, 1, 2, 3, 2, 3});

@@ -1,0 +1,202 @@
+// How a gathered product is cut into slabs, which kind of tile computes them, and where their source lies.
+#pragma once
+#include "dot_tile.h"
+#include "moments.h"
+
+namespace quern::QUERN_ISA {
+
+constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
+constexpr i64 slab_pixels = 2048;        // of y: small enough for the tables to be made in no time
+constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
+constexpr i64 moment_pixels = 18 * MR;   // of y: still in cache when their statistics are taken
+
+// Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
+inline bool pixels_collide(i64 channels) { return channels > 0 && channels % 1024 == 0; }
+
+// Which tiles compute y: those of microkernel.h, row_tile.h or dot_tile.h.
+enum class TileKind { common, neighbours, dots };
+
+// Pixels of y that gather through the same taps: all of them, or those that a stride of backward-data reaches alike.
+struct Phase {
+  i64 rows, columns;
+  float* y;
+  i64 taps;
+  const i64 *tap_y, *tap_x;
+  // Packed: (groups, panels, taps, run, NR or, for the last panel, W); for dots (groups, outputs, taps, run).
+  const float* weights;
+  TileKind tiles;
+  i64 *a_offset, *c_offset, *delta;  // of each pixel of a slab, and of each tap: the same in every slab
+};
+
+struct Gather {
+  Phase* phases;  // the first has as many rows and columns as any
+  i64 phase_count;
+  i64 images;
+  i64 y_image, y_row, y_pixel;  // strides
+  const float* x;               // x(images,height,width,channels·groups); zero outside
+  i64 height, width, channels;  // channels of one group
+  i64 step_h, step_w;
+  i64 groups, outputs;  // outputs: channels of y in one group
+  const float* bias;
+  bool relu;
+  i64 run;                                // floats of x under each tap, contiguous
+  i64 reach;                              // pixels that a run covers
+  const args::conv2d<float>* statistics;  // null, or who wants y's
+};
+
+// What follows from it: how y is cut into slabs, and where the source of a slab lies.
+struct Slabs {
+  i64 images, rows;        // of y, in one slab
+  i64 across_y, across_n;  // slabs down an image, and along the images
+  i64 panels;              // of each group
+  i64 chunks;              // that the panels are split into when slabs alone are too few
+  bool padded;             // the source is a copy with zeros around it
+  i64 top, left;           // source row and column of y's first pixel and first tap
+  i64 height, width;       // of the source of a slab
+  i64 image, row, pixel;   // strides of the source
+  float* copies;
+  i64 copy_floats, tile_floats;  // per worker: the padded slab, and the copy of a tile where A is copied
+  i64 blocks;                    // of moment_pixels in a slab
+  Moments moments;               // of each, if wanted
+};
+
+// row_tile.h serves where there is one vector of outputs, and in each row of taps three neighbours, which are one tap
+// with a run over three pixels, or taps of their own from right to left.
+inline bool has_neighbours(const Gather& g, const Phase& f) {
+  if (g.outputs > W || g.step_w != 1 || f.columns < 4) return false;
+  if (g.reach == 3) return true;
+  for (i64 t = 0; t < f.taps; t++)
+    if (f.tap_x[t] != f.tap_x[0] - t % 3 || f.tap_y[t] != f.tap_y[t - t % 3]) return false;
+  return g.reach == 1 && f.taps > 0 && f.taps % 3 == 0;
+}
+
+inline TileKind tile_kind(const Gather& g, const Phase& f) {
+  if (copy_a) return TileKind::common;
+  if (g.outputs <= most_dots && g.run >= W) return TileKind::dots;
+  return has_neighbours(g, f) ? TileKind::neighbours : TileKind::common;
+}
+
+inline i64 most_taps(const Gather& g) {
+  i64 most = 0;
+  for (i64 i = 0; i < g.phase_count; i++) most = max(most, g.phases[i].taps);
+  return most;
+}
+
+// What the taps of all phases read, around the source pixels (y·step_h, x·step_w).
+struct Span {
+  i64 top, bottom, left, right;
+};
+inline Span span_of(const Gather& g) {
+  Span s{};
+  bool any = false;
+  for (i64 i = 0; i < g.phase_count; i++)
+    for (i64 t = 0; t < g.phases[i].taps; t++, any = true) {
+      const i64 y = g.phases[i].tap_y[t], x = g.phases[i].tap_x[t];
+      s = any ? Span{min(s.top, y), max(s.bottom, y), min(s.left, x), max(s.right, x)} : Span{y, y, x, x};
+    }
+  s.right += g.reach - 1;
+  return s;
+}
+
+inline bool reads_beyond(const Gather& g) {
+  for (i64 i = 0; i < g.phase_count; i++) {
+    const Phase& f = g.phases[i];
+    for (i64 t = 0; t < f.taps; t++)
+      if (f.tap_y[t] < 0 || f.tap_x[t] < 0 || (f.rows - 1) * g.step_h + f.tap_y[t] >= g.height ||
+          (f.columns - 1) * g.step_w + f.tap_x[t] + g.reach > g.width)
+        return true;
+  }
+  return false;
+}
+
+inline Slabs make_slabs(const Gather& g, int threads) {
+  Slabs s{};
+  const i64 all_rows = g.phases[0].rows, columns = g.phases[0].columns;
+  const Span around = span_of(g);
+  const i64 span = around.bottom - around.top + 1;
+  auto source_rows = [&](i64 rows) { return (rows - 1) * g.step_h + span; };
+  s.top = around.top, s.left = around.left;
+  s.width = (columns - 1) * g.step_w + around.right - around.left + 1;
+  s.padded = reads_beyond(g) || pixels_collide(g.channels * g.groups);
+  s.pixel = s.padded ? g.channels + (pixels_collide(g.channels) ? 16 : 0) : g.channels * g.groups;
+  s.row = s.padded ? s.width * s.pixel : g.width * s.pixel;
+
+  const i64 image_floats = source_rows(all_rows) * s.row;
+  const i64 fitting = min(slab_floats / max<i64>(1, image_floats), slab_pixels / max<i64>(1, all_rows * columns));
+  s.images = max<i64>(1, min(fitting, g.images / (4 * threads)));
+  s.rows = all_rows;
+  if (image_floats > slab_floats) {
+    const i64 fit = max<i64>(1, ((slab_floats / s.row) - span) / g.step_h + 1);
+    s.rows = ceil_div(all_rows, ceil_div(all_rows, fit));
+  }
+  s.panels = ceil_div(g.outputs, NR);
+  s.across_n = ceil_div(g.images, s.images);
+  // Too few slabs for the threads: cut small weights' images further, and large weights by panels.
+  const i64 wanted = 4 * threads, whole = s.across_n * g.groups, taps = most_taps(g);
+  const bool small = taps * g.run * g.outputs <= weight_floats;
+  if (small && whole * ceil_div(all_rows, s.rows) < wanted && whole % threads != 0)
+    s.rows = ceil_div(all_rows, min(all_rows, ceil_div(wanted, whole)));
+  s.across_y = ceil_div(all_rows, s.rows);
+  const i64 slabs = whole * s.across_y;
+  s.chunks = slabs >= wanted || slabs % threads == 0 ? 1 : min<i64>(s.panels, ceil_div(wanted, slabs));
+  s.height = source_rows(s.rows);
+  s.image = s.padded ? s.height * s.row : g.height * s.row;
+  s.copy_floats = s.padded ? round_up(s.images * s.image + NR, 16) : 0;
+  s.tile_floats = copy_a ? round_up(taps * g.run * MR + NR, 16) : 0;
+  return s;
+}
+
+// False without memory.
+inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context& context) {
+  f.tiles = tile_kind(g, f);
+  const i64 rows = min(s.rows, f.rows), pixels = f.tiles == TileKind::neighbours ? 0 : s.images * rows * f.columns;
+  f.a_offset = scratch<i64>(context, 2 * pixels + f.taps + 1);
+  if (!f.a_offset) return false;
+  f.c_offset = f.a_offset + pixels;
+  f.delta = f.c_offset + pixels;
+  for (i64 t = 0; t < f.taps; t++) f.delta[t] = (f.tap_y[t] - s.top) * s.row + (f.tap_x[t] - s.left) * s.pixel;
+  for (i64 i = 0; i < pixels; i++) {
+    const i64 x = i % f.columns, y = i / f.columns % rows, n = i / f.columns / rows;
+    f.a_offset[i] = n * s.image + y * g.step_h * s.row + x * g.step_w * s.pixel;
+    f.c_offset[i] = n * g.y_image + y * g.y_row + x * g.y_pixel;
+  }
+  return true;
+}
+
+inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
+  for (i64 i = 0; i < g.phase_count; i++)
+    if (!make_phase_tables(g, s, g.phases[i], context)) return false;
+  s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats) * context.threads);
+  if (!s.copies) return false;
+  s.blocks = ceil_div(s.images * s.rows * g.phases[0].columns, moment_pixels);
+  const i64 parts = s.across_y * s.across_n * s.blocks;
+  return !g.statistics || make_moments(s.moments, parts, g.groups * g.outputs, context);
+}
+
+// out(width,pixel) = a row of pixels from column `left` of x(columns,x_pixel) on, `channels` of each; zeros around
+inline void pad_row(float* out, i64 pixel, i64 width, const float* x, i64 x_pixel, i64 columns, i64 channels,
+                    i64 left) {
+  const i64 before = min(width, max<i64>(0, -left)), end = max(before, min(width, columns - left));
+  clear(out, before * pixel);
+  if (pixel == x_pixel)
+    copy(out + before * pixel, x + (before + left) * x_pixel, (end - before) * pixel);
+  else
+    for (i64 i = before; i < end; i++) copy(out + i * pixel, x + (i + left) * x_pixel, channels);
+  clear(out + end * pixel, (width - end) * pixel);
+}
+
+// The padded copy of the source of y's rows [y, …) of `images` images from n on.
+inline void pad_slab(const Gather& g, const Slabs& s, float* out, i64 group, i64 n, i64 images, i64 y) {
+  const i64 x_pixel = g.channels * g.groups;
+  for (i64 i = 0; i < images; i++)
+    for (i64 r = 0; r < s.height; r++, out += s.row) {
+      const i64 row = y * g.step_h + s.top + r;
+      if (row < 0 || row >= g.height)
+        clear(out, s.row);
+      else
+        pad_row(out, s.pixel, s.width, g.x + ((n + i) * g.height + row) * g.width * x_pixel + group * g.channels,
+                x_pixel, g.width, g.channels, s.left);
+    }
+}
+
+}  // namespace quern::QUERN_ISA
