@@ -14,7 +14,7 @@ export interface Contestant {
   variant?: string
   /** How much of the row's work one run does; 1 unless told. */
   scale?: number
-  /** Seconds of running until what compiles it on the way is done; none unless told. */
+  /** Seconds of running until what compiles it on the way is done, ten chunks at most; none unless told. */
   settles?: number
   /** Does it so many times; the seconds that took. */
   run(count: number): Promise<number>
@@ -92,7 +92,7 @@ async function warmedUp(contestant: Contestant, { chunk }: Budget): Promise<Entr
     spent += seconds
     return seconds
   }
-  const settled = () => spent >= (contestant.settles ?? 0)
+  const settled = () => spent >= Math.min(contestant.settles ?? 0, 10 * chunk)
   let seconds = await run(1)
   // The first run is the slowest, but one that takes this long is no wiser the second time.
   if (seconds < 10 * chunk) seconds = await run(1)

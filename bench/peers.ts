@@ -20,7 +20,7 @@ interface Kind {
   install: string
   /** Command lines to try in turn. */
   commands: string[][]
-  /** Seconds of a network's steps until its just-in-time compiler is done. */
+  /** Seconds of running until its just-in-time compiler is done. */
   settles?: number
 }
 
@@ -111,8 +111,7 @@ export class Peers {
     if (!opened) return []
     const contestants = await contestantsOf(opened.peer, await this.given(name, work), as)
     const { settles = 0 }: Kind = kinds[name]
-    const network = work.op === 'train' || work.op === 'infer'
-    return network ? contestants.map((contestant) => ({ ...contestant, settles })) : contestants
+    return contestants.map((contestant) => ({ ...contestant, settles }))
   }
 
   /** What is known of each peer that took part. */

@@ -18,8 +18,10 @@ const lost = new FinalizationRegistry<Token>(({ runtime, id, bytes }) => {
 // registered: most of a training step's are. Until then they are kept here.
 const fresh = new Set<Storage>()
 const nextTurn = queueMicrotask
+let awaited = false
 
 function watchFresh(): void {
+  awaited = false
   for (const storage of fresh) storage.register()
   fresh.clear()
 }
@@ -72,7 +74,8 @@ export class Storage {
   watch(): void {
     if (this.watched || this.references === 0) return
     this.watched = true
-    if (fresh.size === 0) nextTurn(watchFresh)
+    if (!awaited) nextTurn(watchFresh)
+    awaited = true
     fresh.add(this)
   }
 

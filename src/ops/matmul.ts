@@ -85,6 +85,7 @@ export function matmul<D extends FloatDType>(a: Tensor<D>, b: Tensor<NoInfer<D>>
         `(a ${formatShape(a.shape)}, b ${formatShape(b.shape)})`,
     )
   }
+  if (a.ndim === 2 && b.ndim === 2) return matrices(a, b) // no views to make and to release
   const batch = broadcastShapes('matmul', x.slice(0, -2), y.slice(0, -2))
   return local(() => {
     const left = a.ndim === 1 ? unsqueeze(a, 0) : a
