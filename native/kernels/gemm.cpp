@@ -10,8 +10,8 @@ using Args = args::matmul<float>;
 
 constexpr i64 k_block = 512;        // rows of a packed panel of B: 64 KB with AVX-512
 constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
-constexpr i64 m_block = 252;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
-constexpr i64 large_work = i64(1) << 26;    // multiply-adds, from which on waiting for one packing of B is short
+constexpr i64 m_block = 266;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
+constexpr i64 large_work = i64(1) << 28;    // multiply-adds, from which on waiting for one packing of B is short
 constexpr i64 most_shared = i64(16) << 20;  // floats of a packed B that all tasks share
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
@@ -19,8 +19,7 @@ struct Plan {
   i64 m_blocks, n_chunks, k_blocks;
   i64 block_m, chunk_n, group_n, block_k;
   bool pack_b, share_b, pack_a;  // share_b: all of B is packed before the tasks begin, else each packs what it needs
-  A kind;                        // where the tiles find A, copied or not
-  i64 a_pitch;                   // A::rows: from row to row of the copy
+  A kind;                        // where the tiles find A; a copy is always in steps
   float *memory, *shared;
   i64 b_floats, shared_floats, worker_floats;
 };
@@ -33,6 +32,7 @@ void cut(Plan& plan, const Args& p, int threads) {
   const i64 panels = ceil_div(p.n, NR), blocks = ceil_div(p.m, m_block);
   const bool large = p.batch == 1 && i64(p.m) * p.n * p.k >= large_work && p.m >= 4 * MR * threads;
   plan.m_blocks = large ? max(blocks, min<i64>(4 * threads, p.m / (8 * MR))) : blocks;
+  if (large && plan.m_blocks > threads) plan.m_blocks = round_up(plan.m_blocks, threads);
   plan.n_chunks = 1;
   if (const i64 tasks = p.batch * plan.m_blocks; large && tasks < 2 * threads) {
     plan.n_chunks = max<i64>(1, min(panels / 4, ceil_div(4 * threads, tasks)));
@@ -64,17 +64,16 @@ Plan make_plan(const Args& p, int threads) {
   // Rows that lie a multiple of 4 KB apart share one set of L1.
   const bool collide = p.a_row_stride % 1024 == 0 && plan.block_m > 4;
   plan.pack_a = copy_a ? !steps || wide : steps ? wide && p.m > 1 : !rows || (wide && collide);
-  plan.kind = copy_a || (steps && !rows) ? A::steps : A::rows;
-  plan.a_pitch = plan.block_k + 16;
+  plan.kind = plan.pack_a || (steps && !rows) ? A::steps : A::rows;
   plan.group_n = min<i64>(panels_together, ceil_div(plan.chunk_n, NR)) * NR;
   plan.shared_floats = plan.share_b ? i64(p.k) * round_up(p.n, W) + NR : 0;
   plan.b_floats = plan.pack_b && !plan.share_b ? plan.block_k * plan.group_n : 0;
-  plan.worker_floats = round_up(plan.b_floats + (plan.pack_a ? plan.block_m * plan.a_pitch : 0) + NR, 16);
+  plan.worker_floats = round_up(plan.b_floats + (plan.pack_a ? plan.block_m * plan.block_k : 0) + NR, 16);
   return plan;
 }
 
 // The copy of a(m,k), tile after tile in k-major order.
-void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
+void copy_block(const Args& p, float* out, const float* a, i64 m, i64 k) {
   if (p.a_row_stride == 1) {
     // A few rows of memory at a time, while the next are fetched. A store's surplus lanes are written again by the next
     // steps'; after the last another tile may begin.
@@ -103,30 +102,13 @@ void copy_steps(const Args& p, float* out, const float* a, i64 m, i64 k) {
   });
 }
 
-void copy_rows(const Args& p, float* out, i64 pitch, const float* a, i64 m, i64 k) {
-  for (i64 i = 0; i < m; i++, out += pitch, a += p.a_row_stride) {
-    if (p.a_col_stride == 1)
-      copy(out, a, k);
-    else
-      for (i64 j = 0; j < k; j++) out[j] = a[j * p.a_col_stride];
-  }
-}
-
-// The copy of a(m,k): A::steps tile after tile in k-major order, A::rows row after row.
-void copy_block(const Plan& plan, const Args& p, float* out, const float* a, i64 m, i64 k) {
-  if (plan.kind == A::rows)
-    copy_rows(p, out, plan.a_pitch, a, m, k);
-  else
-    copy_steps(p, out, a, m, k);
-}
-
 // One panel of C: all tiles of m rows. `a` is the block of A, or its copy.
-void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, i64 a_row) {
+void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m) {
   float* c = t.c;
   for_tiles(m, [&](i64 i, int rows) {
     t.c = c + i * p.n;
     if (plan.kind == A::rows) {
-      t.a = a + i * a_row;
+      t.a = a + i * p.a_row_stride;
       run_tile<A::rows>(rows, t);
     } else {
       t.a = plan.pack_a ? a + i * t.run : a + i;
@@ -140,14 +122,14 @@ void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, i
 void run_block(const Plan& plan, const Args& p, float* out, const float* a, const float* b, i64 m0, i64 m, i64 n0,
                i64 n, float* memory) {
   float *b_copy = memory, *a_copy = memory + plan.b_floats;
-  const i64 a_row = plan.pack_a ? plan.a_pitch : p.a_row_stride, zero = 0;
+  const i64 zero = 0;
   i64 a_offset[MR], c_offset[MR];
-  for (int i = 0; i < MR; i++) a_offset[i] = i * a_row, c_offset[i] = i64(i) * p.n;
+  for (int i = 0; i < MR; i++) a_offset[i] = i * p.a_row_stride, c_offset[i] = i64(i) * p.n;
 
   for (i64 block = 0; block < plan.k_blocks; block++) {
     const i64 k0 = block * plan.block_k, k = min<i64>(plan.block_k, p.k - k0);
     const float* a_block = a + m0 * p.a_row_stride + k0 * p.a_col_stride;
-    if (plan.pack_a) copy_block(plan, p, a_copy, a_block, m, k);
+    if (plan.pack_a) copy_block(p, a_copy, a_block, m, k);
     for (i64 j = n0; j < n0 + n; j += NR) {
       const int columns = static_cast<int>(min<i64>(NR, n0 + n - j));
       const i64 width = columns > W ? NR : W, in_group = (j - n0) % plan.group_n;
@@ -164,7 +146,7 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
       t.bias = p.bias && block == 0 ? p.bias + j : nullptr;
       t.accumulate = block > 0;
       t.relu = p.relu && block == plan.k_blocks - 1;
-      run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m, a_row);
+      run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m);
     }
   }
 }

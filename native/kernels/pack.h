@@ -124,14 +124,15 @@ inline void pack_panels(float* out, const float* x, i64 row_stride, i64 col_stri
 // out(k,m) = x[offset[m] + k]: contiguous rows, copied to the order of A::steps
 inline void pack_rows(float* out, const float* x, const i64* offset, i64 m, i64 k) {
   i64 k0 = 0;
-  if (W <= MR && m == W)
-    for (; k0 + W <= k; k0 += W) {
+  for (; k0 + W <= k; k0 += W)
+    for (i64 first = 0; first < m; first += W) {
       vf r[W];
       QUERN_UNROLL
-      for (int i = 0; i < W; i++) r[i] = load(x + offset[i] + k0);
+      for (int i = 0; i < W; i++) r[i] = first + i < m ? load(x + offset[first + i] + k0) : vf{};
       transpose(r);
+      // A store's surplus lanes are written again by the next step's, which begins there.
       QUERN_UNROLL
-      for (int i = 0; i < W; i++) store(out + (k0 + i) * m, r[i]);
+      for (int i = 0; i < W; i++) store_lanes(out + (k0 + i) * m + first, r[i], m > W ? m - first : (k - k0 - i) * m);
     }
   for (; k0 < k; k0++)
     for (i64 i = 0; i < m; i++) out[k0 * m + i] = x[offset[i] + k0];
