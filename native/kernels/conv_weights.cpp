@@ -12,17 +12,14 @@ struct Unit {
   const float* dy;                             // (pixels,oc) from the first panel on
 };
 
-// What the next unit will read, fetched while this one computes: lines of dy, then of x, so many with each tap of a
-// tile.
+// What the next unit will read, fetched while this one computes: lines of dy, then of x, one with each pixel of a tile.
 struct Ahead {
   const float *dy, *x;
-  i64 dy_lines, lines, per_tap, at;
+  i64 dy_lines, lines, at;
 
   void give(Tile& t) {
-    const bool of_dy = at < dy_lines;
-    t.ahead = of_dy ? dy + at * 16 : x + (at - dy_lines) * 16;
-    t.ahead_lines = at < lines ? per_tap : 0;
-    at += per_tap * t.taps;
+    t.ahead = at >= lines ? nullptr : at < dy_lines ? dy + at * 16 : x + (at - dy_lines) * 16;
+    at += t.taps * t.run;
   }
 };
 
@@ -142,25 +139,18 @@ void add_neighbours(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, T
     for (i64 ky = 0; ky < p.kh; ky++) {
       ahead.give(t);
       row_sum_kernels.at[channels - 1]({x + copied + ky * p.dil_h * row, pixel, delta, t.taps, t.run, dy,
-                                        t.c + ky * 3 * tap + first * W, tap, t.accumulate, t.ahead, t.ahead_lines});
+                                        t.c + ky * 3 * tap + first * W, tap, t.accumulate, t.ahead});
     }
   }
 }
 
-// Over all tiles of a unit with `taps` each; another task has fetched what several share.
-Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit, i64 taps) {
+Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit) {
   const i64 y = unit % w.across_y * w.unit_rows, n = unit / w.across_y * w.images;
   const i64 images = min(w.images, p.n - n), rows = min(w.unit_rows, p.oh - y),
             x_rows = min<i64>(rows * p.stride_h, p.ih);
   const i64 top = min(max<i64>(0, y * p.stride_h - p.pad_h), p.ih - x_rows);
-  Ahead a{p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, 0, 0, 0, 0};
-  a.dy_lines = images * rows * p.ow * p.oc / 16;
-  a.lines = a.dy_lines + images * x_rows * p.iw * p.ic / 16;
-  const i64 tiles = w.kind == A::rows ? ceil_div(w.rows, MR) * w.together
-                    : w.neighbours    ? p.kh * ceil_div(w.channels, row_channels)
-                                      : w.taps * ceil_div(w.channels, MR) * w.together;
-  a.per_tap = ceil_div(a.lines, max<i64>(1, tiles * taps));
-  return a;
+  const i64 dy_lines = images * rows * p.ow * p.oc / 16, x_lines = images * x_rows * p.iw * p.ic / 16;
+  return {p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, dy_lines, dy_lines + x_lines, 0};
 }
 
 // Task: the sums of some panels over one slice.
@@ -184,7 +174,7 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
       t.taps = u.images * u.rows, t.run = p.ow;
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
-      Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit, t.taps);
+      Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit);
       const auto add = w.kind == A::rows ? add_rows : w.neighbours ? add_neighbours : add_steps;
       add(w, p, u, ahead, t, dy, x, delta);
     }

@@ -70,9 +70,8 @@ inline Plan make_plan(const Args& p, int threads) {
   w.width = (p.ow - 1) * p.stride_w + (p.kw - 1) * p.dil_w + 1;
   w.x_in_place = w.kind == A::steps && w.taps == 1 && p.pad_h == 0 && p.pad_w == 0 && w.width <= p.iw &&
                  (p.oh - 1) * p.stride_h < p.ih;
-  // A copy of dy pays once many tiles read it.
-  const i64 passes = w.kind == A::steps ? w.taps * ceil_div(w.channels, MR) : ceil_div(w.rows, MR);
-  w.dy_in_place = passes <= 4 && !w.neighbours;
+  // A copy of dy pays where its rows lie far apart and many tiles read them.
+  w.dy_in_place = (w.taps == 1 || p.oc <= 64) && !w.neighbours;
   const i64 pixels = w.images * w.unit_rows * p.ow;
   const i64 x_pixel = w.kind == A::rows ? w.channels : round_up(MR, W);
   w.dy_floats = w.dy_in_place ? 0 : pixels * NR * w.together;

@@ -41,8 +41,7 @@ struct Tile {
   const float* bias;  // what the sums start with; null: zero
   bool accumulate;    // add what c holds
   bool relu;
-  const float* ahead;  // what will be read soon: so many lines of it are fetched into L2 with each tap
-  i64 ahead_lines;
+  const float* ahead;  // what will be read soon: a line of it is fetched into L2 with each k; null: nothing
 };
 
 // A(m, tap, k), from p = a + delta[tap]:
@@ -94,7 +93,6 @@ void tile(const Tile& t) {
   const float *b = t.b, *ahead = t.ahead;
   for (i64 tap = 0; tap < t.taps; tap++) {
     const float* a = t.a + t.delta[tap];
-    for (i64 i = 0; i < t.ahead_lines; i++, ahead += 16) __builtin_prefetch(ahead, 0, 2);
     const float* row[M];
     if constexpr (kind != A::steps) {
       QUERN_UNROLL
@@ -115,7 +113,7 @@ void tile(const Tile& t) {
         }
       }
     }
-    for (; k < t.run; k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step) {
+    auto step = [&]() __attribute__((always_inline)) {
       vf bv[N];
       QUERN_UNROLL
       for (int v = 0; v < N; v++) bv[v] = load(b + v * W);
@@ -125,7 +123,11 @@ void tile(const Tile& t) {
         QUERN_UNROLL
         for (int v = 0; v < N; v++) acc[m][v] += x * bv[v];
       }
-    }
+      k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step;
+    };
+    if (ahead)
+      for (; k < t.run; ahead += 16) __builtin_prefetch(ahead, 0, 2), step();
+    while (k < t.run) step();
   }
   finish(acc, t);
 }

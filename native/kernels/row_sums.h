@@ -23,8 +23,7 @@ struct RowSums {
   float* c;
   i64 c_tap;
   bool accumulate;     // add what c holds
-  const float* ahead;  // fetched into L2, so many lines with each row
-  i64 ahead_lines;
+  const float* ahead;  // fetched into L2, a line with each pixel; null: nothing
 };
 
 template <int C>
@@ -32,13 +31,13 @@ void row_sums(const RowSums& t) {
   vf acc[C][3] = {};
   const float *b = t.b, *ahead = t.ahead;
   for (i64 row = 0; row < t.rows; row++) {
-    for (i64 i = 0; i < t.ahead_lines; i++, ahead += 16) __builtin_prefetch(ahead, 0, 2);
     const float* a = t.a + t.delta[row];
     vf d[3] = {};  // at column j: of pixels j, j - 1 and j - 2
     // Two columns more than pixels: under the last ones' further taps.
     for (i64 j = 0; j < t.run + 2; j++, a += t.a_step) {
       d[2] = d[1], d[1] = d[0], d[0] = j < t.run ? load(b) : vf{};
       b += j < t.run ? W : 0;
+      if (ahead) __builtin_prefetch(ahead, 0, 2), ahead += 16;
       QUERN_UNROLL
       for (int m = 0; m < C; m++) {
         const vf x = set1(a[m]);
