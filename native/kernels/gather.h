@@ -31,10 +31,12 @@ inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int
     t.c = c + panel * NR;
     t.bias = bias ? bias + panel * NR : nullptr;
     run_tile<copy_a ? A::steps : A::rows>(rows, t);
+    t.ahead = nullptr;  // the first panel has fetched it
   }
 }
 
-// The rows of A of the next tile: where each is read by one tap alone, nothing else brings them near in time.
+// The rows of A of the next tile: where each is read by one tap alone, nothing else brings them near in time. Tiles do
+// it themselves where they lie in line.
 QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 last, i64 run) {
   for (i64 m = first; m < last; m++)
     for (i64 k = 0; k < run; k += 16) __builtin_prefetch(a + offset[m] + k);
@@ -59,7 +61,10 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
       for_tiles(end - begin, [&](i64 place, int rows) {
         const i64 first = begin + place;
         t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + first;
-        if (f.taps == 1) fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
+        if (f.in_line)
+          t.ahead = t.a + f.a_offset[first] + rows * g.run;
+        else if (f.taps == 1)
+          fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
         run_pass(g, f, p, t, rows, tile_copy);
       });
     }

@@ -25,6 +25,7 @@ struct Phase {
   // Packed: (groups, panels, taps, run, NR or, for the last panel, W); for dots (groups, outputs, taps, run).
   const float* weights;
   TileKind tiles;
+  bool in_line;                      // one tap, and what one pixel reads lies behind what the last one did
   i64 *a_offset, *c_offset, *delta;  // of each pixel of a slab, and of each tap: the same in every slab
 };
 
@@ -149,6 +150,7 @@ inline Slabs make_slabs(const Gather& g, int threads) {
 // False without memory.
 inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context& context) {
   f.tiles = tile_kind(g, f);
+  f.in_line = f.taps == 1 && !s.padded && g.step_w * s.pixel == g.run;
   const i64 rows = min(s.rows, f.rows), pixels = f.tiles == TileKind::neighbours ? 0 : s.images * rows * f.columns;
   f.a_offset = scratch<i64>(context, 2 * pixels + f.taps + 1);
   if (!f.a_offset) return false;
