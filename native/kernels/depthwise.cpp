@@ -23,7 +23,10 @@ struct Gather {
   bool relu;
   bool windows;        // every row of taps is three neighbours, in rising order
   const float* zeros;  // as many as a pixel has channels
+  bool past_caches;    // y is too large to stay in them
 };
+
+constexpr i64 uncached = i64(8) << 20;  // floats of y that no cache keeps until they are read
 
 // The register tile of forward and backward-data: pixels of one row × vectors of channels.
 #if defined(__AVX512F__)
@@ -50,7 +53,7 @@ struct Pixels {
   const Tap* taps;
   i64 count, channel, channels;
   const float* bias;
-  bool relu;
+  bool relu, past_caches;
 };
 
 template <int P, int V>
@@ -74,7 +77,7 @@ void tile(const Pixels& t) {
       for (int v = 0; v < V; v++) acc[p][v] += load(x + v * W) * w[v];
     }
   }
-  write_pixels(acc, t.y + t.channel, t.y_step, t.channels - t.channel, t.relu);
+  write_pixels(acc, t.y + t.channel, t.y_step, t.channels - t.channel, t.relu, t.past_caches);
 }
 
 // kernels.at[pixels - 1][vectors - 1]
@@ -108,7 +111,7 @@ void fetch_next(const Gather& g, const float* below, const float* y, i64 column,
   const i64 step = g.step_w * g.channels;
   for (i64 r = 0; r < g.step_h; r++) prefetch(below + r * g.width * g.channels + column * step, pixels * step);
   // Stores that leave gaps would wait for their lines.
-  if (g.y_pixel != g.channels) prefetch(y + 2 * tile_pixels * g.y_pixel, pixels * g.y_pixel);
+  if (g.y_pixel != g.channels && !g.past_caches) prefetch(y + 2 * tile_pixels * g.y_pixel, pixels * g.y_pixel);
 }
 
 // One row of y whose taps are neighbours, the last tile overlapping the one before. `lists` has room for a pointer to
@@ -116,7 +119,7 @@ void fetch_next(const Gather& g, const float* below, const float* y, i64 column,
 void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bool first) {
   const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + across, rows = g.taps / across;
   const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows, *below = nullptr;
-  Window t{0, x, weights, g.channels, columns, nullptr, g.y_pixel, 0, g.channels, g.bias, g.relu};
+  Window t{0, x, weights, g.channels, columns, nullptr, g.y_pixel, 0, g.channels, g.bias, g.relu, g.past_caches};
   for (i64 r = 0; r < rows; r++) {
     const i64 y = row * g.step_h + g.tap_y[r * across];
     if (y < 0 || y >= g.height) continue;
@@ -156,7 +159,7 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
   const i64 end = max(inside, min(g.columns, g.width > right ? (g.width - 1 - right) / g.step_w + 1 : 0));
   const float* x = g.x + image * g.height * line;
   float* y = g.y + image * g.y_image + row * g.y_row;
-  Pixels t{x, g.step_w * g.channels, y, g.y_pixel, taps, count, 0, g.channels, g.bias, g.relu};
+  Pixels t{x, g.step_w * g.channels, y, g.y_pixel, taps, count, 0, g.channels, g.bias, g.relu, g.past_caches};
   const float* const below = x + (row * g.step_h + lowest + 1) * line;
   for (i64 column = 0; column < g.columns;) {
     const bool is_inside = column >= inside && column < end;
@@ -180,7 +183,7 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
 
 // All rows of y, whose pixels fall into `down` × `beside` classes by their place modulo these: each class gathers by
 // taps of its own. Row by row, so that what the classes share is read once. statistics: null, or who wants y's.
-void gather(const Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row_work,
+void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row_work,
             const args::conv2d<float>* statistics, Context& context) {
   const i64 total = images * rows, taps = classes->kernel;
   Tap* lists = scratch<Tap>(context, (2 * taps + 1) * context.threads);
@@ -192,6 +195,9 @@ void gather(const Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
+  const bool lines = channels % W == 0 && reinterpret_cast<std::uintptr_t>(classes->y) % 64 == 0;
+  for (i64 i = 0; i < down * beside; i++)
+    classes[i].past_caches = has_streams && !statistics && lines && total * row_work >= uncached;
   const auto run = [&](const Gather& g, i64 image, i64 row, bool first, int worker) {
     if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, first);
     run_row(g, lists + worker * 2 * taps, image, row, first);
@@ -203,6 +209,7 @@ void gather(const Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i
         run(classes[i % rows % down * beside + s], i / rows, i % rows / down, s == 0, worker);
     if (statistics)  // of what is still in cache
       for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
+    if (classes->past_caches) end_streams();
   });
   if (statistics) write_statistics(*statistics, moments);
 }
@@ -251,11 +258,9 @@ void depthwise_conv2d(const args::conv2d<float>& p, Context& context) {
   const float* weights = turn_weights(p.w, c, kernel, taps.offset, kernel, context);
   const float* zeros = make_zeros(c, context);
   if (!weights || !zeros) return;
-  Gather all{p.ow,          c,           p.y,        i64(p.oh) * p.ow * c,
-             i64(p.ow) * c, c,           p.x,        p.ih,
-             p.iw,          p.stride_h,  p.stride_w, kernel,
-             kernel,        taps.y,      taps.x,     weights,
-             p.bias,        p.relu != 0, 0,          zeros};
+  Gather all{p.ow,   c,       p.y,        i64(p.oh) * p.ow * c, i64(p.ow) * c, c,      p.x,
+             p.ih,   p.iw,    p.stride_h, p.stride_w,           kernel,        kernel, taps.y,
+             taps.x, weights, p.bias,     p.relu != 0,          false,         zeros,  false};
   all.windows = has_windows(all);
   gather(&all, 1, 1, p.n, p.oh, i64(p.ow) * c, p.mean ? &p : nullptr, context);
 }
@@ -294,7 +299,8 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
                                    nullptr,
                                    false,
                                    false,
-                                   zeros};
+                                   zeros,
+                                   false};
       Gather& made = classes[ry * beside + rx];
       made.windows = has_windows(made);
     }

@@ -23,12 +23,12 @@ struct Window {
   float* y;
   i64 y_pixel, channel, channels;
   const float* bias;
-  bool relu;
+  bool relu, past_caches;
 };
 
 // `left` of the last channels count.
 template <int P, int V>
-QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left, bool relu) {
+QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left, bool relu, bool past_caches) {
   if (relu) {
     QUERN_UNROLL
     for (int p = 0; p < P; p++) {
@@ -41,7 +41,9 @@ QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left,
   for (int p = 0; p < P; p++, y += y_pixel) {
     QUERN_UNROLL
     for (int v = 0; v < V; v++)
-      if (whole)
+      if (has_streams && past_caches)
+        stream(y + v * W, acc[p][v]);
+      else if (whole)
         store(y + v * W, acc[p][v]);
       else
         store_lanes(y + v * W, acc[p][v], left - v * W);
@@ -79,7 +81,7 @@ void window_tile(const Window& t) {
       }
     }
   }
-  write_pixels(acc, t.y + t.channel, t.y_pixel, t.channels - t.channel, t.relu);
+  write_pixels(acc, t.y + t.channel, t.y_pixel, t.channels - t.channel, t.relu, t.past_caches);
 }
 
 using WindowKernel = void (*)(const Window&);

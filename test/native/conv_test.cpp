@@ -194,6 +194,11 @@ TEST(conv_depthwise) {
   check_all({1, 96, 20, 20, 96, 3, 3, 1, 1, 1, 1, 1, 1, 96});
 }
 
+TEST(conv_depthwise_too_large_for_caches) {
+  check_all({1, 16, 725, 725, 16, 1, 3, 1, 1, 0, 1, 1, 1, 16});
+  check_all({1, 16, 725, 725, 16, 1, 2, 2, 2, 0, 0, 1, 1, 16});
+}
+
 TEST(conv_larger_than_every_slab) {
   check_all({2, 24, 70, 66, 8, 3, 3, 1, 1, 1, 1});
   check_all({1, 300, 9, 9, 100, 3, 3, 1, 1, 1, 1});
