@@ -4,15 +4,16 @@
 namespace quern::QUERN_ISA {
 namespace {
 
+constexpr int side_by_side = 4;  // vectors of a row, so that none waits for the one before
+
 QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be missed: it surfaces in the sum
-  constexpr int chains = 4;                                   // of comparisons, so that none waits for the one before
-  vf best[chains];
+  vf best[side_by_side];
   QUERN_UNROLL
-  for (int i = 0; i < chains; i++) best[i] = set1(-infinity);
+  for (int i = 0; i < side_by_side; i++) best[i] = set1(-infinity);
   i64 at = 0;
-  for (; at + chains * W <= columns; at += chains * W) {
+  for (; at + side_by_side * W <= columns; at += side_by_side * W) {
     QUERN_UNROLL
-    for (int i = 0; i < chains; i++) best[i] = max_or_b(load(x + at + i * W), best[i]);
+    for (int i = 0; i < side_by_side; i++) best[i] = max_or_b(load(x + at + i * W), best[i]);
   }
   vf most = max_or_b(max_or_b(best[0], best[1]), max_or_b(best[2], best[3]));
   for_columns(
@@ -21,37 +22,42 @@ QUERN_INLINE float max_of_row(const float* x, i64 columns) {  // NaN may be miss
   return max_lanes(most);
 }
 
-QUERN_INLINE float sum_exp(const float* x, float max, i64 columns) {
-  return sum_columns(columns, [&](i64 c) {
-    prefetch(x + columns + c, W);  // the next row
-    return exp(load(x + c) - max);
-  });
-}
-
-// The last columns, where they fill no vector, stay in a register: what is stored in part is slow to load as a whole.
+// exp(x - max) · decay_unit of a row: their sum, and the last columns where they fill no vector. These stay in a
+// register: what is stored in part is slow to load as a whole.
 struct Exponentials {
   float sum;
   vf last;
 };
-// out = exp(x - max), but for the last columns
-QUERN_INLINE Exponentials exp_row(float* out, const float* x, float max, i64 columns) {
-  vf total{}, last{};
-  const auto next = [&](i64 c) {
-    prefetch(x + columns + c, W);  // the next row
-    return exp(load(x + c) - max);
-  };
+// put(c, exponentials) for the others
+template <class Put>
+QUERN_INLINE Exponentials exponentials(const float* x, float max, i64 columns, const Put& put) {
+  vf total[side_by_side] = {}, last{};
+  i64 at = 0;
+  for (; at + side_by_side * W <= columns; at += side_by_side * W) {
+    prefetch(x + columns + at, side_by_side * W);  // the next row
+    vf e[side_by_side];
+    for_side_by_side<side_by_side>([&](int i) { e[i] = load(x + at + i * W) - max; });
+    decay(e);
+    for_side_by_side<side_by_side>([&](int i) { total[i] += e[i], put(at + i * W, e[i]); });
+  }
   for_columns(
-      columns,
+      columns - at,
       [&](i64 c) {
-        const vf e = next(c);
-        total += e;
-        store(out + c, e);
+        const vf e = decay(load(x + at + c) - max);
+        total[0] += e;
+        put(at + c, e);
       },
       [&](i64 c, int n) {
-        last = next(c);
-        total += select(lanes_below(n), last, vf{});
+        last = decay(load(x + at + c) - max);
+        total[1] += select(lanes_below(n), last, vf{});
       });
-  return {sum_lanes(total), last};
+  return {sum_lanes((total[0] + total[1]) + (total[2] + total[3])), last};
+}
+QUERN_INLINE Exponentials exp_row(float* out, const float* x, float max, i64 columns) {
+  return exponentials(x, max, columns, [&](i64 c, vf e) { store(out + c, e); });
+}
+QUERN_INLINE float sum_exp(const float* x, float max, i64 columns) {
+  return exponentials(x, max, columns, [](i64, vf) {}).sum / decay_unit;
 }
 // out[c] = value(exponential, c)
 template <class F>
@@ -92,9 +98,15 @@ float row_loss(const args::cross_entropy<float>& e, const Shares& s, i64 r) {
     return t == e.ignore_index ? 0.f : __builtin_nanf("");
   }
   const float max = max_of_row(x, e.columns);
-  const Exponentials p = dx ? exp_row(dx, x, max, e.columns) : Exponentials{sum_exp(x, max, e.columns), {}};
-  if (dx) row_gradient(e, s, dx, t, p);
-  const float lse = max + __builtin_logf(p.sum);
+  float sum;
+  if (dx) {
+    const Exponentials p = exp_row(dx, x, max, e.columns);
+    row_gradient(e, s, dx, t, p);
+    sum = p.sum / decay_unit;
+  } else {
+    sum = sum_exp(x, max, e.columns);
+  }
+  const float lse = max + __builtin_logf(sum);
   const float loss = s.hit * (e.weight ? e.weight[t] : 1.f) * (lse - x[t]);
   if (s.other == 0.f) return loss;
   return loss + s.other * sum_columns(e.columns, [&](i64 c) {

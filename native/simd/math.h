@@ -117,24 +117,67 @@ QUERN_INLINE vf scale_by_power_of_2(vf v, vi n) {
   return v * as_float(as_unsigned(half + 127) << 23) * as_float(as_unsigned(n - half + 127) << 23);
 }
 
-// e^x = 2^n e^r with n = round(x / ln 2), ln 2 in two parts (Cody & Waite).
+// f(i) for every i < N, unrolled: steps of several vectors, each of which alone would wait for itself.
+template <int N, class F>
+QUERN_INLINE void for_side_by_side(const F& f) {
+  QUERN_UNROLL
+  for (int i = 0; i < N; i++) f(i);
+}
+
+// e^x = 2^n e^r with n = round(x / ln 2), ln 2 in two parts (Cody & Waite), and e^r as its minimax polynomial of degree
+// 6 (within 4e-9). `shifted` has n + more in its lowest bits.
+template <int N>
+struct Powers {
+  vf mantissa[N], n[N], shifted[N];
+};
+template <int more, int N>
+QUERN_INLINE Powers<N> natural_powers(const vf (&x)[N]) {
+  constexpr float shift = 0x1.8p23f + more;  // from 2^23 on every float is whole, so adding it rounds
+  Powers<N> e;
+  vf r[N];
+  for_side_by_side<N>([&](int i) { e.shifted[i] = x[i] * 1.44269504f + shift; });
+  for_side_by_side<N>([&](int i) { e.n[i] = e.shifted[i] - shift; });
+  for_side_by_side<N>([&](int i) { r[i] = x[i] - e.n[i] * 0.693359375f; });
+  for_side_by_side<N>([&](int i) { r[i] = r[i] - e.n[i] * -2.12194440e-4f; });
+  for_side_by_side<N>([&](int i) { e.mantissa[i] = r[i] * 1.381458365e-3f + 8.368724026e-3f; });
+  constexpr float coefficients[] = {4.166838899e-2f, 1.666652113e-1f, 4.999999404e-1f, 1, 1};
+  QUERN_UNROLL
+  for (const float next : coefficients)
+    for_side_by_side<N>([&](int i) { e.mantissa[i] = e.mantissa[i] * r[i] + next; });
+  return e;
+}
 QUERN_INLINE vf exp(vf x) {
-  x = min_or_b(set1(89.f), max_or_b(set1(-104.f), x));  // beyond: infinity and 0
-  const vf round = set1(0x1.8p23f);
-  const vf shifted = x * 1.44269504f + round, n = shifted - round;
-  const vf r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  vf p = set1(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const vf y = p * (r * r) + r + 1.f;
+  const vf within[1] = {min_or_b(set1(89.f), max_or_b(set1(-104.f), x))};  // beyond: infinity and 0
+  const Powers<1> e = natural_powers<0>(within);
 #if defined(__AVX512F__)
-  return reinterpret_cast<vf>(_mm512_scalef_ps(reinterpret_cast<__m512>(y), reinterpret_cast<__m512>(n)));
+  return _mm512_scalef_ps(e.mantissa[0], e.n[0]);
 #else
-  return scale_by_power_of_2(y, as_signed(as_unsigned(shifted) - as_unsigned(round)));
+  return scale_by_power_of_2(e.mantissa[0], as_signed(as_unsigned(e.shifted[0]) - as_unsigned(set1(0x1.8p23f))));
 #endif
+}
+
+// e^x · decay_unit of x <= 0 in fewer steps: times the unit, nothing falls out of the normal range.
+#if defined(__AVX512F__)
+constexpr float decay_unit = 1;
+#else
+constexpr float decay_unit = 0x1p64f;
+#endif
+template <int N>
+QUERN_INLINE void decay(vf (&x)[N]) {
+  for_side_by_side<N>([&](int i) { x[i] = max_or_b(set1(-104.f), x[i]); });
+  const Powers<N> e = natural_powers<127 + 64>(x);
+  for_side_by_side<N>([&](int i) {
+#if defined(__AVX512F__)
+    x[i] = _mm512_scalef_ps(e.mantissa[i], e.n[i]);
+#else
+    x[i] = e.mantissa[i] * as_float(as_unsigned(e.shifted[i]) << 23);  // 2^(n + 64)
+#endif
+  });
+}
+QUERN_INLINE vf decay(vf x) {
+  vf v[1] = {x};
+  decay(v);
+  return v[0];
 }
 
 // x = m · 2^e with m in [√½, √2), denormals included; for x = 0 some finite pair.
