@@ -10,6 +10,7 @@ typedef u64 vl __attribute__((vector_size(W * 4)));
 constexpr int lanes = W / 2;      // blocks per vector
 constexpr i64 batch = 4 * lanes;  // elements per vector of blocks: two vectors of floats
 constexpr u64 low_word = 0xffffffff;
+constexpr i64 dropout_group = 64;  // words
 
 // Products of the low words of each lane. A 64-bit multiplication would do, but few machines have one.
 QUERN_INLINE vl multiply_low(vl a, u64 b) {
@@ -76,7 +77,8 @@ Key key_of(const Random& a) {
 }
 
 // The words of elements [begin, begin + side_by_side·batch), begin a multiple of 4, two vectors for each batch.
-QUERN_INLINE void random_words(const Key& key, i64 begin, vi (&words)[2 * side_by_side]) {
+constexpr int drawn_vectors = 2 * side_by_side;
+QUERN_INLINE void random_words(const Key& key, i64 begin, vi* words) {
   // Interleaving 64-bit lanes pairwise (unpack) keeps to 128-bit groups: blocks j and j + lanes/2 share a group.
   vl offset, counter[side_by_side];
   for (int i = 0; i < lanes; i++) offset[i] = i / 2 + i % 2 * (lanes / 2);
@@ -110,10 +112,10 @@ void for_random(Context& context, const Key& key_, float* out_, i64 n, const F& 
     const Key key = key_;
     float* const out = out_;
     for (i64 i = begin; i < end; i += side_by_side * batch) {
-      vi words[2 * side_by_side];
+      vi words[drawn_vectors];
       random_words(key, i, words);
       QUERN_UNROLL
-      for (int k = 0; k < 2 * side_by_side; k++) {
+      for (int k = 0; k < drawn_vectors; k++) {
         const i64 at = i + k * W;
         if (at + W <= end)
           store(out + at, value(at, words[k]));
@@ -142,7 +144,7 @@ void normal(const args::normal<float>& a, Context& context) {
   const Key key = key_of(a);
   for_chunks(context, a.n, [&](i64 begin, i64 end) {
     for (i64 i = begin; i < end; i += side_by_side * batch) {
-      vi words[2 * side_by_side];
+      vi words[drawn_vectors];
       random_words(key, i, words);
       u32 word[side_by_side * batch];
       __builtin_memcpy(word, words, sizeof words);
@@ -156,14 +158,43 @@ void normal(const args::normal<float>& a, Context& context) {
   });
 }
 
+// Each element takes half a word, as a signed integer. Of a group's words the first elements have the lower halves, the
+// others the upper.
 void dropout(const args::dropout<float>& a, Context& context) {
+  constexpr int group = dropout_group / W;                                // vectors of words
+  constexpr int vectors = group > drawn_vectors ? group : drawn_vectors;  // drawn at once
+  static_assert(vectors % group == 0 && vectors % drawn_vectors == 0);
   const float scale = a.p < 1 ? static_cast<float>(1 / (1 - a.p)) : 0.f;
-  // u >= p as integers: u 2^24 is whole, so the bound may be rounded up
-  const i32 bound = static_cast<i32>(__builtin_ceil(min(max(a.p, 0.0), 1.0) * 0x1p24));
-  const float* const x = a.x;
-  for_random(context, key_of(a), a.out, a.n, [=](i64 i, vi words) {
-    prefetch(x + i + 512, W);
-    return select(shift_right_logical(words, 8) >= bound, load(x + i) * scale, vf{});
+  const i64 dropped = static_cast<i64>(__builtin_ceil(min(max(a.p, 0.0), 1.0) * 0x1p16));  // of 2^16 halves
+  const i32 bound = static_cast<i32>((dropped - 0x8000) * 0x10000 - 1);  // as the upper half of a signed integer
+  const Key key_ = key_of(a);
+  const float* const x_ = a.x;
+  float* const out_ = a.out;
+  for_chunks(context, a.n, [=](i64 begin, i64 end) {
+    if (dropped == 0) return static_cast<void>(__builtin_memmove(out_ + begin, x_ + begin, (end - begin) * 4));
+    const Key key = key_;  // copies: stores through out may change anything else
+    const float* const x = x_;
+    float* const out = out_;
+    for (i64 i = begin; i < end; i += 2 * vectors * W) {
+      const bool whole = i + 2 * vectors * W <= end;
+      const auto put = [=](i64 at, vi half) {
+        if (!whole && at >= end) return;
+        const vf y = select(half > bound, load(x + at) * scale, vf{});
+        if (whole)
+          store(out + at, y);
+        else
+          store_lanes(out + at, y, end - at);
+      };
+      vi words[vectors];
+      for (int k = 0; k < vectors; k += drawn_vectors) random_words(key, i / 2 + k * W, words + k);
+      prefetch(x + i + 2 * vectors * W, 2 * vectors * W);
+      QUERN_UNROLL
+      for (int k = 0; k < vectors; k++) {
+        const i64 at = i + k / group * (2 * dropout_group) + k % group * W;
+        put(at, as_signed(as_unsigned(words[k]) << 16));
+        put(at + dropout_group, words[k]);
+      }
+    }
   });
 }
 

@@ -23,10 +23,15 @@ inline Block philox(u64 counter, u32 seed_lo, u32 seed_hi) {
   return c;
 }
 
+template <class Random>
+u64 counter_of(const Random& a) {
+  return static_cast<u64>(static_cast<u32>(a.counter_hi)) << 32 | static_cast<u32>(a.counter_lo);
+}
+
 // f(i, block, word) for each element i: it has word i%4 of block counter + i/4.
 template <class Random, class F>
 void for_each_word(const Random& a, const F& f) {
-  const u64 counter = static_cast<u64>(static_cast<u32>(a.counter_hi)) << 32 | static_cast<u32>(a.counter_lo);
+  const u64 counter = counter_of(a);
   Block block{};
   for (i64 i = 0; i < a.n; i++) {
     if (i % 4 == 0) block = philox(counter + i / 4, a.seed_lo, a.seed_hi);
@@ -56,11 +61,18 @@ void normal(const args::normal<T>& a, Context&) {
   });
 }
 
+// Half a word for each element, as a signed integer: of every 64 words the first 64 elements have the lower halves, the
+// next the upper ones.
 template <class T>
 void dropout(const args::dropout<T>& a, Context&) {
   const T scale = static_cast<T>(a.p < 1 ? 1 / (1 - a.p) : 0);
-  for_each_word(
-      a, [&](i64 i, const Block& block, int word) { a.out[i] = unit(block[word]) >= a.p ? a.x[i] * scale : T(0); });
+  const u64 counter = counter_of(a);
+  for (i64 i = 0; i < a.n; i++) {
+    const i64 word = i / 128 * 64 + i % 64;
+    const u32 bits = philox(counter + word / 4, a.seed_lo, a.seed_hi)[word % 4];
+    const auto half = static_cast<std::int16_t>(i % 128 < 64 ? bits : bits >> 16);
+    a.out[i] = half * 0x1p-16 + 0.5 >= a.p ? a.x[i] * scale : T(0);
+  }
 }
 
 }  // namespace quern::reference

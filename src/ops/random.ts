@@ -104,7 +104,8 @@ export function bernoulli<D extends FloatDType>(p: Tensor<D>): Tensor<D> {
 }
 
 /**
- * Zeroes each element with probability p and scales the others by 1/(1−p) (inverted dropout), when training; else x itself.
+ * Zeroes each element with probability p, to 2⁻¹⁶, and scales the others by 1/(1−p) (inverted dropout), when training;
+ * else x itself.
  */
 export function dropout<D extends FloatDType>(
   x: Tensor<D>,
@@ -115,7 +116,7 @@ export function dropout<D extends FloatDType>(
   const training = checkBoolean('dropout', 'training', options.training, true)
   const p = checkNumber('dropout', 'p', options.p ?? 0.5, 0, 1)
   if (!training || p === 0) return x
-  const words = draw(x.size)
+  const words = draw(Math.ceil(x.size / 128) * 64) // halves of 64 words for 128 elements
   const strides = isDense(x.shape, x.strides) ? x.strides : rowMajor(x.shape)
   // The mask is not kept: the same numbers are drawn again for the gradient.
   const apply = (t: AnyTensor): AnyTensor => {
