@@ -98,35 +98,44 @@ struct Kernels {
 };
 constexpr Kernels kernels;
 
-// All channels of `pixels` pixels, as wide as tiles go.
-void run_pixels(Pixels& t, i64 pixels) {
-  for (t.channel = 0; t.channel < t.channels; t.channel += tile_vectors * W) {
-    const i64 vectors = min<i64>(tile_vectors, ceil_div(t.channels - t.channel, W));
+// A strip of `pixels` pixels, as wide as tiles go.
+void run_pixels(Pixels& t, Strip strip, i64 pixels) {
+  for (t.channel = strip.begin; t.channel < strip.end; t.channel += tile_vectors * W) {
+    const i64 vectors = min<i64>(tile_vectors, ceil_div(strip.end - t.channel, W));
     kernels.at[pixels - 1][vectors - 1](t);
   }
 }
 
 // What the rows after this one will read and write, a tile at a time.
-void fetch_next(const Gather& g, const float* below, const float* y, i64 column, i64 pixels) {
-  const i64 step = g.step_w * g.channels;
-  for (i64 r = 0; r < g.step_h; r++) prefetch(below + r * g.width * g.channels + column * step, pixels * step);
+void fetch_next(const Gather& g, Strip strip, const float* below, const float* y, i64 column, i64 pixels) {
+  const i64 size = strip.end - strip.begin;
+  for (i64 r = 0; r < g.step_h; r++)
+    for (i64 i = column * g.step_w; i < (column + pixels) * g.step_w; i++)
+      prefetch(below + (r * g.width + i) * g.channels + strip.begin, size);
   // Stores that leave gaps would wait for their lines.
-  if (g.y_pixel != g.channels && !g.past_caches) prefetch(y + 2 * tile_pixels * g.y_pixel, pixels * g.y_pixel);
+  if (g.y_pixel != g.channels && !g.past_caches)
+    for (i64 i = 0; i < pixels; i++) prefetch(y + (2 * tile_pixels + i) * g.y_pixel + strip.begin, size);
 }
 
 // One row of y whose taps are neighbours, the last tile overlapping the one before. `lists` has room for a pointer to
 // each column under each row of taps, and two more for each.
-void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bool first) {
+void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, Strip strip, bool first) {
   const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + across, rows = g.taps / across;
-  const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows, *below = nullptr;
-  Window t{0, x, weights, g.channels, columns, nullptr, g.y_pixel, 0, g.channels, g.bias, g.relu, g.past_caches};
+  const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows;
+  const bool whole = strip.end - strip.begin == g.channels;  // then rows of y are long, and fetching them pays
+  Window t{0,          x,       weights,
+           g.channels, columns, nullptr,
+           g.y_pixel,  0,       g.channels,
+           g.bias,     g.relu,  g.past_caches,
+           nullptr,    line,    whole && g.step_w == 1 && !g.past_caches};
   for (i64 r = 0; r < rows; r++) {
     const i64 y = row * g.step_h + g.tap_y[r * across];
     if (y < 0 || y >= g.height) continue;
     x[t.rows] = g.x + (image * g.height + y) * line;
     weights[t.rows++] = g.weights + r * across * g.channels;
-    below = g.x + (image * g.height + y + 1) * line;
   }
+  // Of the last row of an image these are the next one's first.
+  const float* const below = g.x + (image * g.height + row * g.step_h + g.tap_y[g.taps - 1] + 1) * line;
   float* const y = g.y + image * g.y_image + row * g.y_row;
   i64 moved = 0;  // of x
   for (i64 column = 0; column < g.columns; column += window_pixels) {
@@ -139,14 +148,14 @@ void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, bo
     }
     moved = left;
     t.y = y + start * g.y_pixel;
-    if (first && below) fetch_next(g, below, t.y, start, window_pixels);
-    run_window(t, g.step_w, edge);
+    t.ahead = first ? below + start * g.step_w * g.channels : nullptr;
+    run_window(t, strip, g.step_w, edge);
   }
 }
 
 // One row of y: the pixels whose windows lie inside in tiles, the others one by one. `taps` has room for all, twice;
 // `first` of those that read the same rows.
-void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
+void run_row(const Gather& g, Tap* taps, i64 image, i64 row, Strip strip, bool first) {
   const i64 line = g.width * g.channels;
   i64 count = 0, left = 0, right = 0, lowest = 0;
   for (i64 i = 0; i < g.taps; i++) {
@@ -175,8 +184,8 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, bool first) {
         if (at >= 0 && at < g.width) present[t.count++] = taps[i];
       }
     }
-    if (first) fetch_next(g, below, t.y, column, pixels);
-    run_pixels(t, pixels);
+    if (first) fetch_next(g, strip, below, t.y, column, pixels);
+    run_pixels(t, strip, pixels);
     column += pixels;
   }
 }
@@ -191,22 +200,25 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
   constexpr i64 reach = (window_pixels - 1) * 2 + across + 2;
   const float** pointers = scratch<const float*>(context, (reach * taps + 1) * context.threads);
   if (!lists || !pointers) return;
-  const i64 block = max<i64>(1, chunk / max<i64>(1, row_work)), tasks = ceil_div(total, block);
+  const i64 block = max<i64>(1, 2 * chunk / max<i64>(1, row_work)), tasks = ceil_div(total, block);
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
   const bool lines = channels % W == 0 && reinterpret_cast<std::uintptr_t>(classes->y) % 64 == 0;
   for (i64 i = 0; i < down * beside; i++)
     classes[i].past_caches = has_streams && !statistics && lines && total * row_work >= uncached;
-  const auto run = [&](const Gather& g, i64 image, i64 row, bool first, int worker) {
-    if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, first);
-    run_row(g, lists + worker * 2 * taps, image, row, first);
+  const auto run = [&](const Gather& g, i64 image, i64 row, Strip strip, bool first, int worker) {
+    if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, strip, first);
+    run_row(g, lists + worker * 2 * taps, image, row, strip, first);
   };
+  const i64 strip = strip_channels(channels, classes->width);
   parallel_if(context, total * row_work, tasks, [&](i64 task, int worker) {
     const i64 begin = task * block, end = min(total, begin + block);
-    for (i64 i = begin; i < end; i++)
-      for (i64 s = 0; s < beside; s++)
-        run(classes[i % rows % down * beside + s], i / rows, i % rows / down, s == 0, worker);
+    for (i64 c = 0; c < channels; c += strip)
+      for (i64 i = begin; i < end; i++)
+        for (i64 s = 0; s < beside; s++)
+          run(classes[i % rows % down * beside + s], i / rows, i % rows / down, {c, min(channels, c + strip)}, s == 0,
+              worker);
     if (statistics)  // of what is still in cache
       for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
     if (classes->past_caches) end_streams();

@@ -139,8 +139,8 @@ struct WindowSumKernels {
 };
 constexpr WindowSumKernels window_sum_kernels;
 
-// Adds row (n, oy) to sums(taps,padded).
-void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy) {
+// Adds a strip of row (n, oy) to sums(taps,padded).
+void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy, Strip strip) {
   const i64 c = p.ic, line = p.iw * c;
   WindowSums s{};
   s.padded = padded, s.channels = c, s.pixels = p.ow;
@@ -153,7 +153,7 @@ void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy) {
       if (y >= 0 && y < p.ih) tap_rows[rows++] = ky, last = y;
     }
     if (rows == 0) continue;
-    for (i64 channel = 0; channel < c; channel += window_vectors * W) {
+    for (i64 channel = strip.begin; channel < strip.end; channel += window_vectors * W) {
       for (i64 r = 0; r < rows; r++) {
         const i64 y = oy * p.stride_h - p.pad_h + tap_rows[r] * p.dil_h;
         s.x[r] = p.x + (n * p.ih + y) * line - p.pad_w * c + channel;
@@ -162,7 +162,7 @@ void sum_window_row(const Weights& p, float* sums, i64 padded, i64 n, i64 oy) {
       s.dy = dy + channel;
       s.next_x = p.x + (n * p.ih + last + 1) * line - p.pad_w * c + channel;
       s.next_dy = s.dy + p.ow * c;
-      const i64 vectors = min<i64>(window_vectors, ceil_div(c - channel, W));
+      const i64 vectors = min<i64>(window_vectors, ceil_div(strip.end - channel, W));
       window_sum_kernels.at[rows - 1][vectors - 1](s);
     }
   }
@@ -226,14 +226,16 @@ void depthwise_backward_weights(const Weights& p, Context& context) {
   i64* lists = scratch<i64>(context, taps * context.threads);
   if (!sums || !lists) return;
   const bool neighbours = p.stride_w == 1 && p.dil_w == 1 && p.kw == across;
+  const i64 strip = strip_channels(c, p.iw);
   parallel_if(context, rows * p.ow * c, slices, [&](i64 slice, int worker) {
     float *own = sums + slice * slice_floats, *bias = own + taps * padded;
     __builtin_memset(own, 0, slice_floats * sizeof(float));
-    for (i64 row = rows * slice / slices; row < rows * (slice + 1) / slices; row++) {
-      if (p.dw && neighbours)
-        sum_window_row(p, own, padded, row / p.oh, row % p.oh);
-      else if (p.dw)
-        sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
+    const i64 begin = rows * slice / slices, end = rows * (slice + 1) / slices;
+    for (i64 channel = 0; p.dw && neighbours && channel < c; channel += strip)
+      for (i64 row = begin; row < end; row++)
+        sum_window_row(p, own, padded, row / p.oh, row % p.oh, {channel, min(c, channel + strip)});
+    for (i64 row = begin; row < end; row++) {
+      if (p.dw && !neighbours) sum_row(p, own, padded, row / p.oh, row % p.oh, lists + worker * taps);
       if (p.dbias) add_columns(bias, p.dy + row * p.ow * c, c, p.ow, c);
     }
   });

@@ -13,6 +13,17 @@ constexpr int window_vectors = 2;
 constexpr int window_vectors = 1;
 #endif
 
+// Channels [begin, end) of all pixels.
+struct Strip {
+  i64 begin, end;
+};
+// How many channels of the rows of x go before the others: as many as let three rows stay in the first cache, but about
+// 512 bytes, since what is shorter is slow to fetch.
+inline i64 strip_channels(i64 channels, i64 width) {
+  const i64 fits = max<i64>(128, 1820 / max<i64>(1, width)), strips = max<i64>(1, (channels + fits / 2) / fits);
+  return round_up(ceil_div(channels, strips), 32);
+}
+
 // Some channels of some neighbouring pixels of one row of y.
 struct Window {
   i64 rows;                     // of taps that fall on the image
@@ -24,6 +35,10 @@ struct Window {
   i64 y_pixel, channel, channels;
   const float* bias;
   bool relu, past_caches;
+  // The window's first pixel in the rows of x that only the next row of y will read, to be fetched; or null.
+  const float* ahead;
+  i64 ahead_row;  // from row to row
+  bool ahead_y;   // whether to fetch y, too
 };
 
 // `left` of the last channels count.
@@ -54,6 +69,16 @@ QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left,
 template <int S, int V, bool edge>
 void window_tile(const Window& t) {
   constexpr int K = across, P = window_pixels, columns = (P - 1) * S + K;
+  if (t.ahead && t.channel % 16 == 0) {  // a line at a time
+    const float* x = t.ahead + t.channel;
+    for (int r = 0; r < S; r++, x = t.ahead + t.channel + t.ahead_row) {
+      QUERN_UNROLL
+      for (int p = 0; p < P * S; p++, x += t.x_pixel) prefetch(x, V * W);
+    }
+    const float* y = t.y + t.channel + P * t.y_pixel;  // of the next window
+    QUERN_UNROLL
+    for (int p = 0; t.ahead_y && p < P; p++, y += t.y_pixel) prefetch(y, V * W);
+  }
   vf acc[P][V];
   QUERN_UNROLL
   for (int v = 0; v < V; v++) {
@@ -99,10 +124,9 @@ struct WindowKernels {
 };
 constexpr WindowKernels windows;
 
-// All channels.
-QUERN_INLINE void run_window(Window& t, i64 step, bool edge) {
-  for (t.channel = 0; t.channel < t.channels; t.channel += window_vectors * W) {
-    const i64 vectors = min<i64>(window_vectors, ceil_div(t.channels - t.channel, W));
+QUERN_INLINE void run_window(Window& t, Strip strip, i64 step, bool edge) {
+  for (t.channel = strip.begin; t.channel < strip.end; t.channel += window_vectors * W) {
+    const i64 vectors = min<i64>(window_vectors, ceil_div(strip.end - t.channel, W));
     windows.at[step - 1][vectors - 1][edge](t);
   }
 }

@@ -194,6 +194,12 @@ TEST(conv_depthwise) {
   check_all({1, 96, 20, 20, 96, 3, 3, 1, 1, 1, 1, 1, 1, 96});
 }
 
+TEST(conv_depthwise_in_strips_of_channels) {
+  check_all({3, 395, 9, 8, 395, 3, 3, 1, 1, 1, 1, 1, 1, 395});
+  check_all({2, 400, 13, 15, 400, 3, 3, 2, 2, 1, 1, 1, 1, 400});
+  check_all({2, 391, 7, 6, 391, 5, 5, 1, 1, 2, 2, 1, 1, 391});
+}
+
 #ifndef __wasm__  // which has no stores past the caches
 TEST(conv_depthwise_too_large_for_caches) {
   for (const Conv& c :
