@@ -1,6 +1,6 @@
 // Max pooling, channels-last: vectors run over the channels. x (n,ih,iw,c), y and index (n,oh,ow,c)
 #include "../simd/math.h"
-#include "strided.h"
+#include "pool_gather.h"
 
 namespace quern::QUERN_ISA {
 namespace {
@@ -142,126 +142,6 @@ void scatter_row(Backward p, i64 image, i64 oh) {
     else
       scatter_window<0, 0>(p, window, at, rows, columns);
   }
-}
-
-// A window over an input pixel: where its dy is, and which of its taps the pixel is. Along one dim first, of the window
-// and the tap in it.
-struct Covering {
-  i64 at;
-  i32 tap;
-};
-
-// The windows of one dim over input position i, backwards: in the order of taps. Returns how many.
-i64 windows_over(Covering* out, i32 i, i32 pad, i32 taps, i32 dilation, i32 stride, i32 count) {
-  const i32 reach = i + pad - (taps - 1) * dilation;
-  const i32 first = reach > 0 ? (reach + stride - 1) / stride : 0, last = min((i + pad) / stride, count - 1);
-  i64 found = 0;
-  for (i32 o = last; o >= first; o--)
-    if (const i32 offset = i + pad - o * stride; offset % dilation == 0) out[found++] = {o, offset / dilation};
-  return found;
-}
-
-// What every row of dx shares: the windows over each of its columns.
-struct Columns {
-  const Covering* list;  // of column iw: from iw·kw on
-  const i32* counts;
-};
-
-// A row of windows over a row of dx.
-template <class Index>
-struct WindowRow {
-  const float* dy;
-  const Index* index;
-  i32 tap;  // of the first tap that is that row
-};
-
-QUERN_INLINE vi load_index(const u8* p) { return load_bytes(p); }
-QUERN_INLINE vi load_index(const i32* p) { return load(p); }
-
-// dx(c) of one input pixel under R × S windows: dy of each that has its maximum there.
-template <int R, int S, class Index>
-QUERN_INLINE void gather_pixel(float* dx, i64 c, const WindowRow<Index>* rows, const Covering* across) {
-  const float* dy[R][S];
-  const Index* index[R][S];
-  vi tap[R][S];
-  for_each<R, S>([&](int r, int s) {
-    dy[r][s] = rows[r].dy + across[s].at * c;
-    index[r][s] = rows[r].index + across[s].at * c;
-    tap[r][s] = set1(rows[r].tap + across[s].tap);
-  });
-  for (i64 i = 0; i < c; i += W) {
-    vf sum{};
-    for_each<R, S>([&](int r, int s) {
-      const vf part = select(load_index(index[r][s] + i) == tap[r][s], load(dy[r][s] + i), vf{});
-      sum = r + s == 0 ? part : sum + part;
-    });
-    store_lanes(dx + i, sum, c - i);
-  }
-}
-
-// The same under any number of them.
-template <class Index>
-void gather_pixel(float* dx, i64 c, const WindowRow<Index>* rows, i64 down, const Covering* across, i64 count) {
-  for (i64 i = 0; i < c; i += W) {
-    vf sum{};
-    for (i64 r = 0; r < down; r++)
-      for (i64 s = 0; s < count; s++) {
-        const i64 at = across[s].at * c + i;
-        sum += select(load_index(rows[r].index + at) == rows[r].tap + across[s].tap, load(rows[r].dy + at), vf{});
-      }
-    store_lanes(dx + i, sum, c - i);
-  }
-}
-
-// Any windows: each input pixel gathers. `own` and `over` have room for the windows over a row.
-template <class Index>
-void gather_row(const Backward& p, const Index* index, i64 image, i64 row, const Columns& columns, Covering* own,
-                WindowRow<Index>* over) {
-  const i64 c = p.c, line = p.iw * c;
-  float* dx = p.dx + (image * p.ih + row) * line;
-  const i64 down = windows_over(own, static_cast<i32>(row), p.pad_h, p.kh, p.dil_h, p.stride_h, p.oh);
-  for (i64 r = 0; r < down; r++) {
-    const i64 at = (image * p.oh + own[r].at) * p.ow * c;
-    over[r] = {p.dy + at, index + at, own[r].tap * p.kw};
-  }
-  for (i64 iw = 0; iw < p.iw; iw++, dx += c) {
-    const Covering* across = columns.list + iw * p.kw;
-    const i64 count = columns.counts[iw];
-    prefetch(dx + line, c);
-    if (down > 0 && count > 0 && across[0].tap == 0) {
-      const i64 ahead = (across[0].at + 4) * c;
-      prefetch(over[0].dy + ahead, c);
-      prefetch(reinterpret_cast<const float*>(over[0].index + ahead), c / 4);
-    }
-    if (down == 1 && count == 1)
-      gather_pixel<1, 1>(dx, c, over, across);
-    else if (down == 1 && count == 2)
-      gather_pixel<1, 2>(dx, c, over, across);
-    else if (down == 2 && count == 1)
-      gather_pixel<2, 1>(dx, c, over, across);
-    else if (down == 2 && count == 2)
-      gather_pixel<2, 2>(dx, c, over, across);
-    else
-      gather_pixel(dx, c, over, down, across, count);
-  }
-}
-
-template <class Index>
-void gather_rows(const Backward& p, const Index* index, Context& context) {
-  const i64 rows = static_cast<i64>(p.ih) * p.n, work = rows * p.iw * p.c;
-  const i64 block = max<i64>(1, chunk * rows / max<i64>(1, work));
-  Covering* own = scratch<Covering>(context, p.kh * context.threads + static_cast<i64>(p.iw) * p.kw);
-  WindowRow<Index>* over = scratch<WindowRow<Index>>(context, p.kh * context.threads);
-  i32* counts = scratch<i32>(context, p.iw);
-  if (!own || !over || !counts) return;
-  Covering* across = own + p.kh * context.threads;
-  for (i64 iw = 0; iw < p.iw; iw++)
-    counts[iw] = static_cast<i32>(
-        windows_over(across + iw * p.kw, static_cast<i32>(iw), p.pad_w, p.kw, p.dil_w, p.stride_w, p.ow));
-  parallel_if(context, work, ceil_div(rows, block), [&](i64 task, int worker) {
-    for (i64 i = task * block; i < min(rows, (task + 1) * block); i++)
-      gather_row(p, index, i / p.ih, i % p.ih, {across, counts}, own + worker * p.kh, over + worker * p.kh);
-  });
 }
 
 }  // namespace

@@ -94,6 +94,18 @@ SWEEP(max_pool_of_random_shapes, 60) {
   check_pool(s, with_ties(random, s.inputs()));
 }
 
+// The common overlapping window, whose gradient has a way of its own, on images of every small size.
+TEST(max_pool_of_3x3_with_stride_2) {
+  Random random(1);
+  for (i32 ih = 3; ih <= 9; ih++)
+    for (i32 iw = 3; iw <= 9; iw++)
+      for (i32 pads = 0; pads < 4; pads++)
+        for (bool ceil : {false, true}) {
+          const Shape s{2, pool_channels(random), ih, iw, 3, 3, 2, 2, pads / 2, pads % 2, 1, 1, ceil};
+          check_pool(s, with_ties(random, s.inputs()));
+        }
+}
+
 TEST(max_pool_in_parallel) {
   const Shape shapes[] = {{5, 32, 28, 28, 2, 2, 2, 2, 0, 0, 1, 1}, {3, 48, 17, 19, 3, 3, 2, 2, 1, 1, 1, 1}};
   for (const Shape& s : shapes) check_pool(s, integers(s.inputs(), -50, 50));
