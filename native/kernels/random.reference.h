@@ -67,9 +67,10 @@ template <class T>
 void dropout(const args::dropout<T>& a, Context&) {
   const T scale = static_cast<T>(a.p < 1 ? 1 / (1 - a.p) : 0);
   const u64 counter = counter_of(a);
+  Block block{};
   for (i64 i = 0; i < a.n; i++) {
-    const i64 word = i / 128 * 64 + i % 64;
-    const u32 bits = philox(counter + word / 4, a.seed_lo, a.seed_hi)[word % 4];
+    if (i % 4 == 0) block = philox(counter + (i / 128 * 64 + i % 64) / 4, a.seed_lo, a.seed_hi);
+    const u32 bits = block[i % 4];
     const auto half = static_cast<std::int16_t>(i % 128 < 64 ? bits : bits >> 16);
     a.out[i] = half * 0x1p-16 + 0.5 >= a.p ? a.x[i] * scale : T(0);
   }

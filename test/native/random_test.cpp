@@ -36,7 +36,7 @@ TEST(uniform_and_dropout_have_the_same_bits_everywhere) {
           CHECK_SAME(got, expected);
         });
       }
-      for (double p : {0.0, 0.1, 0.5, 1.0}) {
+      for (double p : {0.0, 1e-6, 0.1, 0.5, 1 - 1e-6, 1.0}) {
         reference::dropout<float>({expected, x, count, p, s.seed_lo, s.seed_hi, s.counter_lo, s.counter_hi}, serial);
         on_every_backend([&](const Kernels& k, Context& context) {
           got.poison();
