@@ -1,6 +1,7 @@
 #include "columns.h"
 #include "conv_weights_plan.h"
 #include "depthwise.h"
+#include "winograd.h"
 
 namespace quern::QUERN_ISA {
 
@@ -223,6 +224,7 @@ void conv2d_backward_weights(const Args& p, Context& context) {
   }
   if (p.oc == 0) return;
   if (is_depthwise(p)) return depthwise_backward_weights(p, context);
+  if (p.dw && suits_winograd(p)) return winograd_backward_weights(p, context);
   Plan w = make_plan(p, context.threads);
   // Behind each worker's copies stand the offsets of a unit's rows: two floats each.
   const i64 worker = w.worker_floats + round_up(2 * w.images * w.unit_rows, 16);

@@ -26,6 +26,19 @@ struct DoubleSum {
   double operator[](i64 lane) const { return lane < W / 2 ? low[lane] : high[lane - W / 2]; }
 };
 
+// The moments of `width` columns of n rows, from Σ (x - shift) and Σ (x - shift)².
+template <int V>
+void write_moments(const Moments& out, i64 part, i64 column, i64 width, i64 n, const vf (&shift)[V],
+                   const DoubleSum (&sums)[V], const DoubleSum (&squares)[V]) {
+  const double share = 1 / static_cast<double>(n);
+  out.count[part] = static_cast<double>(n);
+  for (i64 i = 0; i < width; i++) {
+    const double s = sums[i / W][i % W], rest = squares[i / W][i % W] - s * s * share;
+    out.mean[part * out.c + column + i] = shift[i / W][i % W] + s * share;
+    out.squares[part * out.c + column + i] = rest < 0 ? 0 : rest;
+  }
+}
+
 // The moments of some columns over rows [begin, end). What is summed up are deviations from the first
 // row, which cancel nothing: those of a span of rows in float, those of spans in double.
 struct ColumnMoments {
@@ -67,13 +80,7 @@ struct ColumnMoments {
         for (int v = 0; v < V; v++) sums[v].add(sum[k][v]), squares[v].add(square[k][v]);
       }
     }
-    const double n = static_cast<double>(end - begin), share = 1 / n;
-    out.count[part] = n;
-    for (i64 i = 0; i < width; i++) {
-      const double s = sums[i / W][i % W], rest = squares[i / W][i % W] - s * s * share;
-      out.mean[part * c + column + i] = shift[i / W][i % W] + s * share;
-      out.squares[part * c + column + i] = rest < 0 ? 0 : rest;
-    }
+    write_moments(out, part, column, width, end - begin, shift, sums, squares);
   }
 };
 

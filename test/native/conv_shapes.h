@@ -70,6 +70,7 @@ enum class Bucket {
   large,
   sparse,
   tiny,
+  tiles,
   plain
 };
 
@@ -123,6 +124,11 @@ inline void draw_images(Random& random, Conv& c, Bucket bucket) {
     case Bucket::large:  // kernels
       draw_windows(random, c, {3, 5, 6, 7, 8, 9, 10, 11});
       c.ic = few_channels(random), c.oc = random.of({1, 3, 10, 16, 33});
+      break;
+    case Bucket::tiles:  // of Winograd
+      c.n = size(random, 1, 40), c.ih = size(random, 1, 24), c.iw = size(random, 1, 24);
+      c.ic = random.of({16, 17, 24, 31, 32, 50}), c.oc = random.of({16, 18, 31, 33, 48, 70});
+      c.kh = c.kw = 3, c.stride_h = c.stride_w = c.dil_h = c.dil_w = 1;
       break;
     case Bucket::sparse:  // strides beyond the kernel, and beyond the image
       c.stride_h = size(random, 2, 9), c.stride_w = size(random, 2, 9);

@@ -136,6 +136,18 @@ TEST(conv_of_odd_sizes) {
   check_all({3, 17, 5, 5, 65, 3, 3, 1, 1, 1, 1});
 }
 
+// Large enough for Winograd's products, see winograd.h.
+TEST(conv_3x3_of_many_tiles) {
+  check_all({2, 16, 12, 12, 16, 3, 3, 1, 1, 1, 1});
+  check_all({1, 33, 17, 15, 47, 3, 3, 1, 1, 1, 1});  // the last tiles lie half outside
+  check_all({70, 20, 3, 1, 17, 3, 3, 1, 1, 1, 1});
+  check_all({3, 17, 11, 14, 129, 3, 3});
+  check_all({2, 150, 12, 12, 31, 3, 3, 1, 1, 0, 2, 1, 1, 1, 2, 0});
+  check_all({1, 18, 13, 14, 40, 3, 3, 1, 1, 4, 3});  // windows that lie in the padding altogether
+  check_all({1, 1024, 16, 16, 16, 3, 3, 1, 1, 1, 1});
+  check_all({1, 16, 60, 62, 300, 3, 3, 1, 1, 1, 1});  // several slices of the weights' sums
+}
+
 TEST(conv_with_stride) {
   check_all({2, 8, 9, 9, 16, 3, 3, 2, 2, 1, 1});
   check_all({2, 3, 15, 17, 24, 7, 7, 2, 2, 3, 3});
@@ -240,16 +252,15 @@ TEST(conv_relu_keeps_nan) {
   });
 }
 
-TEST(conv_without_memory_returns) {
-  Buffer<float> x = integers(2 * 8 * 8 * 16), w = integers(16 * 16 * 9), y(x.size()), dw(w.size()), db(16);
+void check_without_memory(const Conv& shape) {
+  Buffer<float> x = integers(shape.x()), w = integers(shape.weights()), y(shape.y()), dw(w.size()), db(shape.oc);
   args::conv2d<float> forward{};
   args::conv2d_backward_data<float> data{};
   args::conv2d_backward_weights<float> weights{};
-  const Conv shape{2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1};
   set_shape(forward, shape), set_shape(data, shape), set_shape(weights, shape);
   forward.y = y, forward.x = x, forward.w = w;
-  data.dx = y, data.dy = x, data.w = w;
-  weights.dw = dw, weights.dbias = db, weights.x = x, weights.dy = x;
+  data.dx = x, data.dy = y, data.w = w;
+  weights.dw = dw, weights.dbias = db, weights.x = x, weights.dy = y;
   on_every_backend([&](const Kernels& kernels, Context& context) {
     for (i64 left = 0; left < 4; left++) {
       auto& workers = static_cast<Workers&>(context);
@@ -261,4 +272,9 @@ TEST(conv_without_memory_returns) {
       kernels.conv2d_backward_weights(weights, context);
     }
   });
+}
+
+TEST(conv_without_memory_returns) {
+  check_without_memory({2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1});
+  check_without_memory({2, 16, 12, 12, 16, 3, 3, 1, 1, 1, 1});
 }
