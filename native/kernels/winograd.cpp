@@ -6,7 +6,8 @@ namespace quern::QUERN_ISA {
 
 namespace {
 
-constexpr i64 task_floats = 160 << 10;  // of a task's tiles and their products: they stay in L2
+// Of a block's tiles and their products: they stay near L1 where the weights stay in L2, else share L2 with a panel.
+constexpr i64 small_block = 24 << 10, large_block = 160 << 10, small_weights = 128 << 10;
 
 // One pass: y(n,rows,columns,outputs) from x. A task makes one block of tiles, or one chunk of its panels.
 struct Pass {
@@ -22,7 +23,7 @@ struct Pass {
   i64 panels, blocks, chunks;
   i64 together;                     // panels that are multiplied before their products are transformed
   i64 pixel, place;                 // strides of a block's tiles (places,tiles,channels)
-  i64 tile, panel;                  // strides of their products (together,tiles,places,NR)
+  i64 tile, panel;                  // strides of their products (together,tiles,places,NR or W)
   i64 product_floats, copy_floats;  // in the memory of each worker
   float* memory;
   Moments moments;
@@ -75,10 +76,13 @@ const float* make_weights(const float* w, i64 depth, i64 columns, i64 k_stride, 
 // v(places,tiles,channels) = Bᵀ x B of tiles [begin, end)
 void transform_tiles(const Pass& p, float* v, i64 begin, i64 end) {
   const i64 channels = p.x.channels, place = p.place;
+  const i64 below = 2 * p.x.width * channels;  // the next row of tiles reads two rows of pixels more
+  const auto fetch = [](const float* pixel) { __builtin_prefetch(pixel, 0, 2); };
   for (i64 tile = begin; tile < end; tile++, v += p.pixel) {
     const float* x[4][4];
     p.x.pixels(x, p.grid.image(tile), p.grid.row(tile) - p.pad_h, p.grid.column(tile) - p.pad_w);
     for (i64 c = 0; c < channels; c += W) {
+      for (int j = 1; j < 3; j++) fetch(x[2][j] + c + below), fetch(x[3][j] + c + below);
       vf half[4][4];
       QUERN_UNROLL
       for (int j = 0; j < 4; j++) {
@@ -116,7 +120,7 @@ void multiply(const Pass& p, const float* v, float* products, float* copied, i64
         const i64 width = p.outputs - panel * NR > W ? NR : W;
         t.columns = static_cast<int>(width), t.b_step = width;
         t.b = p.weights + panel * places * depth * NR + place * depth * width;
-        t.c = products + (panel - first) * p.panel + tile * p.tile + place * NR;
+        t.c = products + (panel - first) * p.panel + tile * p.tile + place * width;
         run_tile<copy_a ? A::steps : A::rows>(rows, t);
       }
     });
@@ -141,6 +145,8 @@ struct Statistics {
   }
 };
 
+constexpr i64 tiles_ahead = 4;  // whose lines of y are fetched before they are written
+
 // y = Aᵀ m A + bias of tiles [begin, end), whose products m are of one panel
 template <bool STATISTICS, int V>
 void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 panel, i64 part) {
@@ -152,12 +158,16 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
     const bool below = row + 1 < g.rows, beside = column + 1 < g.columns;
     float* first = p.y + ((g.image(tile) * g.rows + row) * g.columns + column) * p.outputs + panel * NR;
     for (int v = 0; v < V; v++) {
+      float* const ahead = first + 2 * tiles_ahead * p.outputs + v * W;
+      __builtin_prefetch(ahead, 1), __builtin_prefetch(ahead + p.outputs, 1);
+      __builtin_prefetch(ahead + g.columns * p.outputs, 1), __builtin_prefetch(ahead + (g.columns + 1) * p.outputs, 1);
       const float* m = products + v * W;
       vf half[2][4];
       QUERN_UNROLL
       for (int j = 0; j < 4; j++) {
         vf column[2];
-        times_a(column, load(m + j * NR), load(m + (4 + j) * NR), load(m + (8 + j) * NR), load(m + (12 + j) * NR));
+        const auto product = [&](int i) { return load(m + (i * 4 + j) * V * W); };
+        times_a(column, product(0), product(1), product(2), product(3));
         half[0][j] = column[0], half[1][j] = column[1];
       }
       const vf bias = p.bias ? load(p.bias + panel * NR + v * W) : vf{};
@@ -209,8 +219,9 @@ void run_pass(Pass& p, Context& context) {
   const i64 tiles = p.grid.tiles, threads = context.threads;
   p.panels = ceil_div(p.outputs, NR);
   p.together = copy_a ? p.panels : 1;
-  p.pixel = odd_lines(p.x.channels), p.tile = odd_lines(places * NR);
-  const i64 most = max<i64>(MR, task_floats / (places * p.pixel + p.together * p.tile));
+  p.pixel = odd_lines(p.x.channels), p.tile = odd_lines(places * min<i64>(NR, round_up(p.outputs, W)));
+  const i64 floats = places * p.x.channels * p.outputs <= small_weights ? small_block : large_block;
+  const i64 most = max<i64>(1, floats / (places * p.pixel + p.together * p.tile) / MR) * MR;
   p.blocks = min(tiles, round_up(ceil_div(tiles, most), threads));
   p.chunks = p.blocks % threads == 0 ? 1 : min(p.panels, ceil_div(4 * threads, p.blocks));
   const i64 block = ceil_div(tiles, p.blocks);
