@@ -28,11 +28,12 @@ inline TileGrid make_grid(i64 n, i64 rows, i64 columns) {
 }
 
 // What pays for the transforms: enough channels to multiply, and enough tiles to share those of the weights.
+constexpr i64 least_channels = W < 16 ? 24 : 16, least_tiles = 64;
 template <class Args>
 bool suits_winograd(const Args& p) {
   if (p.kh != 3 || p.kw != 3 || p.stride_h != 1 || p.stride_w != 1 || p.dil_h != 1 || p.dil_w != 1 || p.groups != 1)
     return false;
-  return p.ic >= 16 && p.oc >= 16 && make_grid(p.n, p.oh, p.ow).tiles >= 64;
+  return p.ic >= least_channels && p.oc >= least_channels && make_grid(p.n, p.oh, p.ow).tiles >= least_tiles;
 }
 
 // x(n,height,width,channels), and what is read outside.

@@ -31,12 +31,14 @@ struct Plan {
 void transform_x(const Plan& w, float* out, i64 row, i64 begin, i64 end) {
   constexpr i64 first[4] = {0, 1, 2, 1}, second[4] = {2, 2, 1, 3};
   const vf sign = set1(row == 1 ? 1.0f : -1.0f);
+  const i64 below = 2 * w.x.width * w.x.channels;  // the next row of tiles
   for (i64 tile = begin; tile < end; tile++, out += w.pixel) {
     const i64 image = w.grid.image(tile), top = w.grid.row(tile) - w.pad_h, left = w.grid.column(tile) - w.pad_w;
     const float *a[1][4], *b[1][4];
     w.x.pixels(a, image, top + first[row], left);
     w.x.pixels(b, image, top + second[row], left);
     for (i64 c = 0; c < w.x.channels; c += W) {
+      for (int j = 1; j < 3; j++) __builtin_prefetch(b[0][j] + c + below, 0, 2);
       vf d[4], v[4];
       QUERN_UNROLL
       for (int j = 0; j < 4; j++) d[j] = load(a[0][j] + c) + sign * load(b[0][j] + c);
