@@ -4,13 +4,21 @@
 namespace quern::QUERN_ISA {
 namespace {
 
-// f(position, column, width) over all vectors of all rows
+// out(rows,c) = value(position, column)
 template <class F>
-void for_elements(Context& context, i64 rows, i64 c, const F& f) {
+void write_elements(Context& context, float* out, i64 rows, i64 c, const F& value) {
   const i64 block = max<i64>(1, chunk / max<i64>(1, c));
+  const bool streams = c % W == 0 && streams_past_caches(out, rows * c);
   parallel_if(context, rows * c, ceil_div(rows, block), [&](i64 task, int) {
-    for (i64 row = task * block; row < min(rows, (task + 1) * block); row++)
-      for (i64 column = 0; column < c; column += W) f(row * c + column, column, min<i64>(W, c - column));
+    for (i64 row = task * block; row < min(rows, (task + 1) * block); row++) {
+      const i64 at = row * c;
+      if (streams)
+        for (i64 column = 0; column < c; column += W) stream(out + at + column, value(at + column, column));
+      else
+        for (i64 column = 0; column < c; column += W)
+          store_lanes(out + at + column, value(at + column, column), c - column);
+    }
+    if (streams) end_streams();
   });
 }
 
@@ -43,12 +51,9 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
   scale_of(p, scale);
   const Affine affine{p.x, p.mean, scale, p.bias};
   const float low = static_cast<float>(p.low), high = static_cast<float>(p.high);
-  float* y = p.y;
-  const auto write = [=](i64 at, i64 column, i64 width) { store_lanes(y + at, affine(at, column), width); };
-  if (low == -infinity && high == infinity) return for_elements(context, p.rows, p.c, write);
-  for_elements(context, p.rows, p.c, [=](i64 at, i64 column, i64 width) {
-    store_lanes(y + at, min_or_b(set1(high), max_or_b(set1(low), affine(at, column))), width);
-  });
+  if (low == -infinity && high == infinity) return write_elements(context, p.y, p.rows, p.c, affine);
+  write_elements(context, p.y, p.rows, p.c,
+                 [=](i64 at, i64 column) { return min_or_b(set1(high), max_or_b(set1(low), affine(at, column))); });
 }
 
 namespace {
@@ -76,12 +81,11 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
     d[i] = p.training ? static_cast<float>(-scale * sum / p.rows) : 0;
   }
   if (!p.dx) return;
-  float* dx = p.dx;
   const bool training = p.training;
-  for_elements(context, p.rows, c, [=](i64 at, i64 column, i64 width) {
+  write_elements(context, p.dx, p.rows, c, [=](i64 at, i64 column) {
     vf value = load(a + column) * gradient(at, column);
     if (training) value += load(b + column) * (load(x + at) - load(mean + column)) + load(d + column);
-    store_lanes(dx + at, value, width);
+    return value;
   });
 }
 

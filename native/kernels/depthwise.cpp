@@ -26,8 +26,6 @@ struct Gather {
   bool past_caches;    // y is too large to stay in them
 };
 
-constexpr i64 uncached = i64(8) << 20;  // floats of y that no cache keeps until they are read
-
 // The register tile of forward and backward-data: pixels of one row × vectors of channels.
 #if defined(__AVX512F__)
 constexpr int tile_pixels = 6, tile_vectors = 4;
@@ -204,9 +202,8 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
-  const bool lines = channels % W == 0 && reinterpret_cast<std::uintptr_t>(classes->y) % 64 == 0;
-  for (i64 i = 0; i < down * beside; i++)
-    classes[i].past_caches = has_streams && !statistics && lines && total * row_work >= uncached;
+  const bool streams = !statistics && channels % W == 0 && streams_past_caches(classes->y, total * row_work);
+  for (i64 i = 0; i < down * beside; i++) classes[i].past_caches = streams;
   const auto run = [&](const Gather& g, i64 image, i64 row, Strip strip, bool first, int worker) {
     if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, strip, first);
     run_row(g, lists + worker * 2 * taps, image, row, strip, first);
@@ -221,7 +218,7 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
               worker);
     if (statistics)  // of what is still in cache
       for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
-    if (classes->past_caches) end_streams();
+    if (streams) end_streams();
   });
   if (statistics) write_statistics(*statistics, moments);
 }

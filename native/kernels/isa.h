@@ -47,6 +47,13 @@ QUERN_INLINE void prefetch(const float* x, i64 floats) {
   for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }
 
+// Whether `count` floats from y on are more than a cache keeps until they are read, beside as many that were read for
+// them, and lie on whole lines: then they are best streamed.
+constexpr i64 uncached = i64(4) << 20;
+inline bool streams_past_caches(const float* y, i64 count) {
+  return has_streams && count >= uncached && reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
+}
+
 // Declares every op's float32 kernel; a family defines those it has, install.cpp lists them.
 #define QUERN_OP(name, types, ...) void name(const args::name<float>&, Context&);
 #include "../ops.def"
