@@ -33,21 +33,22 @@ struct Pass {
 void transform_weights(float* u, i64 depth, i64 width, const float* g, i64 k0, i64 k1) {
   const i64 rows = k1 - k0;
   for (i64 i = 0; i < rows * width; i += W) {
-    vf half[4][3];
+    vf half[points][3];
     QUERN_UNROLL
     for (int j = 0; j < 3; j++) {
-      vf column[4];
-      const float* from = g + i + j * rows * width;
-      times_g(column, load(from), load(from + 3 * rows * width), load(from + 6 * rows * width));
+      vf taps[3], column[points];
       QUERN_UNROLL
-      for (int l = 0; l < 4; l++) half[l][j] = column[l];
+      for (int l = 0; l < 3; l++) taps[l] = load(g + i + (l * 3 + j) * rows * width);
+      times_g(column, taps);
+      QUERN_UNROLL
+      for (int l = 0; l < points; l++) half[l][j] = column[l];
     }
     QUERN_UNROLL
-    for (int l = 0; l < 4; l++) {
-      vf row[4];
-      times_g(row, half[l][0], half[l][1], half[l][2]);
+    for (int l = 0; l < points; l++) {
+      vf row[points];
+      times_g(row, half[l]);
       QUERN_UNROLL
-      for (int j = 0; j < 4; j++) store(u + (l * 4 + j) * depth * width + k0 * width + i, row[j]);
+      for (int j = 0; j < points; j++) store(u + (l * points + j) * depth * width + k0 * width + i, row[j]);
     }
   }
 }
@@ -75,34 +76,17 @@ const float* make_weights(const float* w, i64 depth, i64 columns, i64 k_stride, 
 
 // v(places,tiles,channels) = Bᵀ x B of tiles [begin, end)
 void transform_tiles(const Pass& p, float* v, i64 begin, i64 end) {
-  const i64 channels = p.x.channels, place = p.place;
-  const i64 below = 2 * p.x.width * channels;  // the next row of tiles reads two rows of pixels more
-  const auto fetch = [](const float* pixel) { __builtin_prefetch(pixel, 0, 2); };
+  const i64 channels = p.x.channels, row = 2 * points * p.place;
   for (i64 tile = begin; tile < end; tile++, v += p.pixel) {
-    const float* x[4][4];
+    const float* x[points][points];
     p.x.pixels(x, p.grid.image(tile), p.grid.row(tile) - p.pad_h, p.grid.column(tile) - p.pad_w);
-    for (i64 c = 0; c < channels; c += W) {
-      for (int j = 1; j < 3; j++) fetch(x[2][j] + c + below), fetch(x[3][j] + c + below);
-      vf half[4][4];
-      QUERN_UNROLL
-      for (int j = 0; j < 4; j++) {
-        vf column[4];
-        times_b(column, load(x[0][j] + c), load(x[1][j] + c), load(x[2][j] + c), load(x[3][j] + c));
-        QUERN_UNROLL
-        for (int i = 0; i < 4; i++) half[i][j] = column[i];
-      }
-      QUERN_UNROLL
-      for (int i = 0; i < 4; i++) {
-        vf row[4];
-        times_b(row, half[i][0], half[i][1], half[i][2], half[i][3]);
-        QUERN_UNROLL
-        for (int j = 0; j < 4; j++) store(v + (i * 4 + j) * place + c, row[j]);
-      }
-    }
+    transform_pixels<0>(v, p.place, x, channels);
+    transform_pixels<1>(v + row, p.place, x, channels);
+    transform_pixels<2>(v + 2 * row, p.place, x, channels);
   }
 }
 
-// The 16 products of `count` tiles and panels [first, last).
+// The 36 products of `count` tiles and panels [first, last).
 void multiply(const Pass& p, const float* v, float* products, float* copied, i64 count, i64 first, i64 last) {
   const i64 depth = p.x.channels, zero = 0;
   i64 a_offset[MR], c_offset[MR];
@@ -145,8 +129,6 @@ struct Statistics {
   }
 };
 
-constexpr i64 tiles_ahead = 4;  // whose lines of y are fetched before they are written
-
 // y = Aᵀ m A + bias of tiles [begin, end), whose products m are of one panel
 template <bool STATISTICS, int V>
 void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 panel, i64 part) {
@@ -155,29 +137,28 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
   Statistics s{};
   for (i64 tile = begin; tile < end; tile++, products += p.tile) {
     const i64 row = g.row(tile), column = g.column(tile);
-    const bool below = row + 1 < g.rows, beside = column + 1 < g.columns;
+    const i64 down = min<i64>(made, g.rows - row), across = min<i64>(made, g.columns - column);
     float* first = p.y + ((g.image(tile) * g.rows + row) * g.columns + column) * p.outputs + panel * NR;
     for (int v = 0; v < V; v++) {
-      float* const ahead = first + 2 * tiles_ahead * p.outputs + v * W;
-      __builtin_prefetch(ahead, 1), __builtin_prefetch(ahead + p.outputs, 1);
-      __builtin_prefetch(ahead + g.columns * p.outputs, 1), __builtin_prefetch(ahead + (g.columns + 1) * p.outputs, 1);
-      const float* m = products + v * W;
-      vf half[2][4];
+      vf half[made][points];
       QUERN_UNROLL
-      for (int j = 0; j < 4; j++) {
-        vf column[2];
-        const auto product = [&](int i) { return load(m + (i * 4 + j) * V * W); };
-        times_a(column, product(0), product(1), product(2), product(3));
-        half[0][j] = column[0], half[1][j] = column[1];
+      for (int j = 0; j < points; j++) {
+        vf m[points], y[made];
+        QUERN_UNROLL
+        for (int i = 0; i < points; i++) m[i] = load(products + (i * points + j) * V * W + v * W);
+        times_at(y, m);
+        QUERN_UNROLL
+        for (int i = 0; i < made; i++) half[i][j] = y[i];
       }
       const vf bias = p.bias ? load(p.bias + panel * NR + v * W) : vf{};
       QUERN_UNROLL
-      for (int i = 0; i < 2; i++) {
-        vf y[2];
-        times_a(y, half[i][0], half[i][1], half[i][2], half[i][3]);
+      for (int i = 0; i < made; i++) {
+        if (i >= down) break;
+        vf y[made];
+        times_at(y, half[i]);
         QUERN_UNROLL
-        for (int j = 0; j < 2; j++) {
-          if ((i && !below) || (j && !beside)) continue;
+        for (int j = 0; j < made; j++) {
+          if (j >= across) continue;
           y[j] += bias;
           if (p.relu) y[j] = max_or_b(vf{}, y[j]);  // so NaN stays NaN
           store_lanes(first + (i * g.columns + j) * p.outputs + v * W, y[j], columns - v * W);
@@ -188,8 +169,8 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
       }
     }
     if (!STATISTICS) continue;
-    s.pixels += (1 + below) * (1 + beside);
-    if ((tile - begin) % 16 == 15) s.fold(V);
+    s.pixels += down * across;
+    if ((tile - begin) % 4 == 3) s.fold(V);
   }
   if (!STATISTICS) return;
   s.fold(V);

@@ -65,8 +65,8 @@ export interface Geometry {
 
 /**
  * Cross-correlation of x (N,C,H,W), or (C,H,W) for one image, with weight (O,C/groups,kH,kW): y (N,O,oH,oW), oH = ⌊(H + 2·padding − dilation·(kH−1) − 1)
- * / stride⌋ + 1. Kernels of 3×3 with stride 1 over 16 channels and more go by Winograd's F(2×2,3×3) (arXiv:1509.09308), where a value that is not finite
- * reaches whole blocks of 2×2 outputs. Throws ShapeError when channels, groups or sizes do not fit.
+ * / stride⌋ + 1. Kernels of 3×3 with stride 1 over 16 channels and more go by Winograd's F(4×4,3×3) (arXiv:1509.09308) in float32: sums round to about 1e-6
+ * of the largest, and a value that is not finite reaches whole blocks of 4×4 outputs. Throws ShapeError when channels, groups or sizes do not fit.
  */
 export function conv2d<D extends FloatDType>(
   x: Tensor<D>,

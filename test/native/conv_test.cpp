@@ -13,6 +13,15 @@ void set_shape(Args& args, const Conv& c) {
   args.dil_h = c.dil_h, args.dil_w = c.dil_w, args.groups = c.groups;
 }
 
+// Whole numbers come out exactly but where Winograd's transforms round: then to a few millionths of the largest.
+double tolerance(const Conv& c, const Buffer<float>& expected) {
+  if (c.kh != 3 || c.kw != 3 || c.stride_h * c.stride_w * c.dil_h * c.dil_w * c.groups != 1) return 0;
+  if (std::min(c.ic, c.oc) < 16) return 0;
+  float largest = 0;
+  for (i64 i = 0; i < expected.size(); i++) largest = std::max(largest, std::fabs(expected[i]));
+  return 4e-6 * largest;
+}
+
 struct Operands {
   Buffer<float> x, w, bias, dy;
 };
@@ -34,7 +43,7 @@ void check_forward(const Conv& c, const Operands& operands) {
       on_every_backend([&](const Kernels& kernels, Context& context) {
         y.poison();
         kernels.conv2d(args, context);
-        CHECK_SAME(y, expected);
+        CHECK_CLOSE(y, expected, tolerance(c, expected));
       });
     }
   }
@@ -53,20 +62,20 @@ void check_statistics(const Conv& c, const Operands& operands) {
   args.x = operands.x, args.w = operands.w, args.bias = operands.bias, args.y = y;
   args.running = running, args.running_count = known, args.eps = 1e-5, args.momentum = 0.25;
   Workers serial(1);
-  reference::conv2d<float>(args, serial);
-  const Buffer<double> exact = converted<double>(y);
-  for (i64 i = 0; i < c.oc; i++) exact_running_mean[i] = 1, exact_running_var[i] = 2;
-  reference::batch_norm_stats<double>(
-      {exact_mean, exact_rstd, exact, exact_running, known, rows, c.oc, args.eps, args.momentum}, serial);
   args.mean = mean, args.rstd = rstd;
   on_every_backend([&](const Kernels& kernels, Context& context) {
     mean.poison(), rstd.poison();
-    for (i64 i = 0; i < c.oc; i++) running_mean[i] = 1, running_var[i] = 2;
+    for (i64 i = 0; i < c.oc; i++)
+      running_mean[i] = exact_running_mean[i] = 1, running_var[i] = exact_running_var[i] = 2;
     kernels.conv2d(args, context);
-    CHECK_CLOSE(mean, exact_mean, 1e-6);
+    const Buffer<double> exact = converted<double>(y);
+    reference::batch_norm_stats<double>(
+        {exact_mean, exact_rstd, exact, exact_running, known, rows, c.oc, args.eps, args.momentum}, serial);
+    const double rounding = std::max(1e-6, tolerance(c, y) / 20);  // of sums, which whole numbers do not have
+    CHECK_CLOSE(mean, exact_mean, rounding);
     CHECK_CLOSE(rstd, exact_rstd, 3e-6);
     if (known) {
-      CHECK_CLOSE(running_mean, exact_running_mean, 1e-6);
+      CHECK_CLOSE(running_mean, exact_running_mean, rounding);
       CHECK_CLOSE(running_var, exact_running_var, 3e-6);
     }
   });
@@ -84,7 +93,7 @@ void check_backward_data(const Conv& c, const Operands& operands) {
   on_every_backend([&](const Kernels& kernels, Context& context) {
     dx.poison();
     kernels.conv2d_backward_data(args, context);
-    CHECK_SAME(dx, expected);
+    CHECK_CLOSE(dx, expected, tolerance(c, expected));
   });
 }
 
@@ -99,12 +108,12 @@ void check_backward_weights(const Conv& c, const Operands& operands) {
     dw.poison(), dbias.poison();
     args.dw = dw, args.dbias = dbias;
     kernels.conv2d_backward_weights(args, context);
-    CHECK_SAME(dw, expected);
+    CHECK_CLOSE(dw, expected, tolerance(c, expected));
     CHECK_SAME(dbias, expected_bias);
     dw.poison(), dbias.poison();
     args.dbias = nullptr;
     kernels.conv2d_backward_weights(args, context);
-    CHECK_SAME(dw, expected);
+    CHECK_CLOSE(dw, expected, tolerance(c, expected));
     args.dw = nullptr, args.dbias = dbias;
     kernels.conv2d_backward_weights(args, context);
     CHECK_SAME(dbias, expected_bias);
