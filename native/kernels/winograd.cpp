@@ -7,7 +7,7 @@ namespace quern::QUERN_ISA {
 namespace {
 
 // Of a block's tiles and their products: they stay near L1 where the weights stay in L2, else share L2 with a panel.
-constexpr i64 small_block = 24 << 10, large_block = 160 << 10, small_weights = 128 << 10;
+constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 128 << 10;
 
 // One pass: y(n,rows,columns,outputs) from x. A task makes one block of tiles, or one chunk of its panels.
 struct Pass {
@@ -17,7 +17,7 @@ struct Pass {
   float* y;
   i64 outputs;
   const float* bias;
-  bool relu;
+  bool relu, streams;                     // past the caches
   const args::conv2d<float>* statistics;  // null, or who wants y's
   const float* weights;                   // (panels,places,channels,NR or W)
   i64 panels, blocks, chunks;
@@ -80,6 +80,7 @@ void transform_tiles(const Pass& p, float* v, i64 begin, i64 end) {
   for (i64 tile = begin; tile < end; tile++, v += p.pixel) {
     const float* x[points][points];
     p.x.pixels(x, p.grid.image(tile), p.grid.row(tile) - p.pad_h, p.grid.column(tile) - p.pad_w);
+    p.x.fetch(x, 0, channels);
     transform_pixels<0>(v, p.place, x, channels);
     transform_pixels<1>(v + row, p.place, x, channels);
     transform_pixels<2>(v + 2 * row, p.place, x, channels);
@@ -140,6 +141,9 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
     const i64 down = min<i64>(made, g.rows - row), across = min<i64>(made, g.columns - column);
     float* first = p.y + ((g.image(tile) * g.rows + row) * g.columns + column) * p.outputs + panel * NR;
     for (int v = 0; v < V; v++) {
+      const float* next = first + made * p.outputs + v * W;  // tile, whose lines would be waited for
+      for (i64 i = 0; i < down && !p.streams; i++)
+        for (i64 j = 0; j < made; j++) __builtin_prefetch(next + (i * g.columns + j) * p.outputs, 1);
       vf half[made][points];
       QUERN_UNROLL
       for (int j = 0; j < points; j++) {
@@ -161,7 +165,11 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
           if (j >= across) continue;
           y[j] += bias;
           if (p.relu) y[j] = max_or_b(vf{}, y[j]);  // so NaN stays NaN
-          store_lanes(first + (i * g.columns + j) * p.outputs + v * W, y[j], columns - v * W);
+          float* const to = first + (i * g.columns + j) * p.outputs + v * W;
+          if (p.streams)
+            stream(to, y[j]);
+          else
+            store_lanes(to, y[j], columns - v * W);
           if (!STATISTICS) continue;
           if (tile == begin && i + j == 0) s.shift[v] = y[j];
           s.add(v, y[j]);
@@ -194,10 +202,12 @@ void run_task(const Pass& p, i64 task, float* memory) {
       write(p, products + (panel - first) * p.panel, begin, end, panel, block);
     }
   }
+  if (p.streams) end_streams();
 }
 
 void run_pass(Pass& p, Context& context) {
   const i64 tiles = p.grid.tiles, threads = context.threads;
+  p.streams = p.outputs % W == 0 && streams_past_caches(p.y, tiles * made * made * p.outputs);
   p.panels = ceil_div(p.outputs, NR);
   p.together = copy_a ? p.panels : 1;
   p.pixel = odd_lines(p.x.channels), p.tile = odd_lines(places * min<i64>(NR, round_up(p.outputs, W)));

@@ -56,6 +56,16 @@ struct Images {
         out[i][j] = inside ? first + (i * width + j) * channels : zeros;
       }
   }
+
+  // Fetches what the next row of tiles reads below the pixels of this one.
+  template <int SIDE>
+  void fetch(const float* const (&pixels)[SIDE][SIDE], i64 c0, i64 c1) const {
+    constexpr int halo = (SIDE - made) / 2;
+    for (i64 c = c0; c < c1; c += 16)
+      for (int i = 0; i < made; i++)
+        for (int j = 0; j < made; j++)
+          __builtin_prefetch(pixels[SIDE - made + i][halo + j] + made * width * channels + c, 0, 2);
+  }
 };
 
 // Null without memory.

@@ -9,17 +9,19 @@ namespace {
 using Args = args::conv2d_backward_weights<float>;
 
 constexpr i64 unit_floats = 128 << 10;   // of x and dy that are transformed at a time
+constexpr i64 slice_tiles = 256;         // at least, that its sums pay
 constexpr i64 most_together = 128 / NR;  // panels of a task
 constexpr i64 pair_places = 2 * points;
 
 // The adjoint of the forward pass: dw = Gᵀ[Σ (Bᵀ x B) ⊙ (A dy Aᵀ)]G over the tiles. A task sums, over one slice of the
-// tiles, the places of one pair of points for some panels.
+// tiles, the places of one pair of points, or of all, for some panels.
 struct Plan {
   Images x, dy;
   i64 pad_h, pad_w;
   TileGrid grid;
   i64 panels, together, groups;  // panels of one task, and how many such groups
   i64 unit, units, slices;       // tiles of a unit
+  i64 pair_tasks;                // of one pair each, or 1, of all
   i64 pixel, place;              // strides of a unit's x (pair_places,tiles,channels)
   i64 worker_floats, slice_floats;
   float *memory, *sums;  // sums(slices,panels,places,channels,NR or, for the last panel, W)
@@ -34,6 +36,7 @@ void transform_x(const Plan& w, float* out, i64 begin, i64 end) {
   for (i64 tile = begin; tile < end; tile++, out += w.pixel) {
     const float* x[points][points];
     w.x.pixels(x, w.grid.image(tile), w.grid.row(tile) - w.pad_h, w.grid.column(tile) - w.pad_w);
+    if (PAIR == 0) w.x.fetch(x, 0, w.x.channels);
     transform_pixels<PAIR>(out, w.place, x, w.x.channels);
   }
 }
@@ -45,6 +48,7 @@ void transform_dy(const Plan& w, float* out, float* bias, i64 begin, i64 end, i6
   for (i64 tile = begin; tile < end; tile++) {
     const float* dy[made][made];
     w.dy.pixels(dy, w.grid.image(tile), w.grid.row(tile), w.grid.column(tile));
+    if (PAIR == 0) w.dy.fetch(dy, first * NR, min(last * NR, w.dy.channels));
     for (i64 panel = first; panel < last; panel++) {
       const i64 width = w.width(panel);
       float* to = out + (panel - first) * count * NR + (tile - begin) * width;
@@ -72,41 +76,49 @@ void transform_dy(const Plan& w, float* out, float* bias, i64 begin, i64 end, i6
   }
 }
 
-// Task: the sums of one pair of points and one group of panels over one slice.
-void sum_slice(const Plan& w, i64 task, float* memory) {
-  const i64 pair = task % pairs, group = task / pairs % w.groups, slice = task / pairs / w.groups;
-  const i64 panel = group * w.together, last = min(panel + w.together, w.panels), channels = w.x.channels;
-  const i64 units_begin = w.units * slice / w.slices, units_end = w.units * (slice + 1) / w.slices;
-  const auto transform_some_x = pair == 0 ? transform_x<0> : pair == 1 ? transform_x<1> : transform_x<2>;
-  const auto transform_some_dy = pair == 0 ? transform_dy<0> : pair == 1 ? transform_dy<1> : transform_dy<2>;
+// The sums of one pair of points and of panels [first, last) over tiles [begin, end), added to what `sums` holds or
+// not.
+template <int PAIR>
+void sum_unit(const Plan& w, float* memory, float* sums, float* bias, i64 begin, i64 end, i64 first, i64 last,
+              bool accumulate) {
+  const i64 channels = w.x.channels, count = end - begin, zero = 0;
   float *x = memory, *dy = memory + pair_places * w.place;
-  float* bias = w.bias_sums && pair == 2 ? w.bias_sums + slice * round_up(w.dy.channels, W) + panel * NR : nullptr;
-  const i64 bias_columns = round_up(min(last * NR, w.dy.channels) - panel * NR, W);
-  if (bias) clear(bias, bias_columns);
-  const i64 zero = 0;
+  float unit_bias[most_together * NR] = {};  // so that no float adds up more than a unit's tiles, then the units
+  transform_x<PAIR>(w, x, begin, end);
+  transform_dy<PAIR>(w, dy, bias ? unit_bias : nullptr, begin, end, first, last);
+  if (PAIR == 2 && bias) add_columns(bias + first * NR, unit_bias, 0, 1, min(last * NR, w.dy.channels) - first * NR);
   i64 c_offset[MR];
   Tile t{};
-  t.delta = &zero, t.taps = 1, t.a_step = w.pixel, t.c_offset = c_offset;
+  t.delta = &zero, t.taps = 1, t.run = count, t.a_step = w.pixel, t.c_offset = c_offset, t.accumulate = accumulate;
+  for (i64 j = 0; j < pair_places; j++)
+    for (i64 p = first; p < last; p++) {
+      const i64 width = w.width(p);
+      for (i64 m = 0; m < MR; m++) c_offset[m] = m * width;
+      t.columns = static_cast<int>(width), t.b_step = width;
+      t.b = dy + (j * w.together + p - first) * count * NR;
+      float* place = sums + p * places * channels * NR + (PAIR * pair_places + j) * channels * width;
+      for_tiles(channels, [&](i64 channel, int rows) {
+        t.a = x + j * w.place + channel, t.c = place + channel * width;
+        run_tile<A::steps>(rows, t);
+      });
+    }
+}
+
+// Task: the sums of one pair of points, or of all, and one group of panels over one slice.
+void sum_slice(const Plan& w, i64 task, float* memory) {
+  const i64 pair = task % w.pair_tasks, group = task / w.pair_tasks % w.groups, slice = task / w.pair_tasks / w.groups;
+  const i64 first = group * w.together, last = min(first + w.together, w.panels);
+  const i64 units_begin = w.units * slice / w.slices, units_end = w.units * (slice + 1) / w.slices;
+  const auto wants = [&](i64 which) { return w.pair_tasks == 1 || pair == which; };
+  float* sums = w.sums + slice * w.slice_floats;
+  float* bias = w.bias_sums ? w.bias_sums + slice * round_up(w.dy.channels, W) : nullptr;
+  if (bias && wants(2)) clear(bias + first * NR, round_up(min(last * NR, w.dy.channels) - first * NR, W));
   for (i64 unit = units_begin; unit < units_end; unit++) {
-    const i64 begin = w.grid.tiles * unit / w.units, end = w.grid.tiles * (unit + 1) / w.units, count = end - begin;
-    float unit_bias[most_together * NR] = {};  // so that no float adds up more than a unit's tiles, then the units
-    transform_some_x(w, x, begin, end);
-    transform_some_dy(w, dy, bias ? unit_bias : nullptr, begin, end, panel, last);
-    if (bias) add_columns(bias, unit_bias, 0, 1, bias_columns);
-    t.run = count, t.accumulate = unit > units_begin;
-    for (i64 j = 0; j < pair_places; j++)
-      for (i64 p = panel; p < last; p++) {
-        const i64 width = w.width(p);
-        for (i64 m = 0; m < MR; m++) c_offset[m] = m * width;
-        t.columns = static_cast<int>(width), t.b_step = width;
-        t.b = dy + (j * w.together + p - panel) * count * NR;
-        float* sums =
-            w.sums + slice * w.slice_floats + p * places * channels * NR + (pair * pair_places + j) * channels * width;
-        for_tiles(channels, [&](i64 first, int rows) {
-          t.a = x + j * w.place + first, t.c = sums + first * width;
-          run_tile<A::steps>(rows, t);
-        });
-      }
+    const i64 begin = w.grid.tiles * unit / w.units, end = w.grid.tiles * (unit + 1) / w.units;
+    const bool accumulate = unit > units_begin;
+    if (wants(0)) sum_unit<0>(w, memory, sums, bias, begin, end, first, last, accumulate);
+    if (wants(1)) sum_unit<1>(w, memory, sums, bias, begin, end, first, last, accumulate);
+    if (wants(2)) sum_unit<2>(w, memory, sums, bias, begin, end, first, last, accumulate);
   }
 }
 
@@ -180,14 +192,17 @@ void winograd_backward_weights(const Args& p, Context& context) {
   w.worker_floats = pair_places * (w.place + w.unit * w.together * NR);
   w.slice_floats = places * p.ic * round_up(p.oc, W);
   const i64 affordable = max<i64>(1, (i64(16) << 20) / w.slice_floats);
-  w.slices = min(min(w.units, affordable), ceil_div(8 * context.threads, pairs * w.groups));
+  const i64 most_slices = min(w.units, affordable), useful = w.grid.tiles / slice_tiles, wanted = 8 * context.threads;
+  w.pair_tasks = 2 * min(most_slices, useful) * w.groups >= wanted ? 1 : pairs;
+  const i64 tasks = w.pair_tasks * w.groups;
+  w.slices = min(most_slices, min(max(useful, ceil_div(wanted / 4, tasks)), ceil_div(wanted, tasks)));
   w.memory = scratch<float>(context, w.worker_floats * context.threads);
   w.sums = scratch<float>(context, w.slices * w.slice_floats + NR);
   w.bias_sums = p.dbias ? scratch<float>(context, w.slices * round_up(p.oc, W) + NR) : nullptr;
   if (!zeros || !w.memory || !w.sums || (p.dbias && !w.bias_sums)) return;
 
   const i64 work = places * w.grid.tiles * p.ic * p.oc;
-  for_tasks(context, work, pairs * w.groups * w.slices,
+  for_tasks(context, work, tasks * w.slices,
             [&](i64 task, int id) { sum_slice(w, task, w.memory + id * w.worker_floats); });
   if (p.dbias) write_bias(w, p.dbias);
   for_tasks(context, work, w.panels * ceil_div(p.ic, block_channels),
