@@ -231,6 +231,26 @@ TEST(conv_depthwise_too_large_for_caches) {
     check_backward_data(c, operands);
   }
 }
+
+// Results that are streamed past the caches are those of the images one by one, which are not.
+TEST(conv_3x3_too_large_for_caches) {
+  const Conv whole{4, 16, 259, 255, 16, 3, 3, 1, 1, 1, 1};
+  const Buffer<float> x = integers(whole.x(), -3, 3, 1), w = integers(whole.weights(), -3, 3, 2);
+  Buffer<float> y(whole.y()), expected(whole.y());
+  args::conv2d<float> args{};
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    y.poison(), expected.poison();
+    set_shape(args, whole);
+    args.x = x, args.w = w, args.y = y;
+    kernels.conv2d(args, context);
+    args.n = 1;
+    for (i64 i = 0; i < whole.n; i++) {
+      args.x = x + i * (whole.x() / whole.n), args.y = expected + i * (whole.y() / whole.n);
+      kernels.conv2d(args, context);
+    }
+    CHECK_SAME(y, expected);
+  });
+}
 #endif
 
 TEST(conv_larger_than_every_slab) {
