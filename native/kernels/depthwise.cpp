@@ -105,7 +105,7 @@ void run_pixels(Pixels& t, Strip strip, i64 pixels) {
 }
 
 // What the rows after this one will read and write, a tile at a time.
-void fetch_next(const Gather& g, Strip strip, const float* below, const float* y, i64 column, i64 pixels) {
+QUERN_INLINE void fetch_next(const Gather& g, Strip strip, const float* below, const float* y, i64 column, i64 pixels) {
   const i64 size = strip.end - strip.begin;
   for (i64 r = 0; r < g.step_h; r++)
     for (i64 i = column * g.step_w; i < (column + pixels) * g.step_w; i++)

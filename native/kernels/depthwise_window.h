@@ -75,9 +75,11 @@ void window_tile(const Window& t) {
       QUERN_UNROLL
       for (int p = 0; p < P * S; p++, x += t.x_pixel) prefetch(x, V * W);
     }
-    const float* y = t.y + t.channel + P * t.y_pixel;  // of the next window
-    QUERN_UNROLL
-    for (int p = 0; t.ahead_y && p < P; p++, y += t.y_pixel) prefetch(y, V * W);
+    if (t.ahead_y) {
+      const float* y = t.y + t.channel + P * t.y_pixel;  // of the next window
+      QUERN_UNROLL
+      for (int p = 0; p < P; p++, y += t.y_pixel) prefetch(y, V * W);
+    }
   }
   vf acc[P][V];
   QUERN_UNROLL

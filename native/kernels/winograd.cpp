@@ -12,7 +12,6 @@ constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 1
 // One pass: y(n,rows,columns,outputs) from x. A task makes one block of tiles, or one chunk of its panels.
 struct Pass {
   Images x;
-  i64 pad_h, pad_w;
   TileGrid grid;
   float* y;
   i64 outputs;
@@ -79,48 +78,74 @@ void transform_tiles(const Pass& p, float* v, i64 begin, i64 end) {
   const i64 channels = p.x.channels, row = 2 * points * p.place;
   for (i64 tile = begin; tile < end; tile++, v += p.pixel) {
     const float* x[points][points];
-    p.x.pixels(x, p.grid.image(tile), p.grid.row(tile) - p.pad_h, p.grid.column(tile) - p.pad_w);
-    p.x.fetch(x, 0, channels);
+    p.x.pixels(x, p.grid, tile);
     transform_pixels<0>(v, p.place, x, channels);
     transform_pixels<1>(v + row, p.place, x, channels);
     transform_pixels<2>(v + 2 * row, p.place, x, channels);
   }
 }
 
-// The 36 products of `count` tiles and panels [first, last).
-void multiply(const Pass& p, const float* v, float* products, float* copied, i64 count, i64 first, i64 last) {
+// Some of a task's tiles and of its panels, all [first_panel, last_panel).
+struct Block {
+  i64 begin, end, first, last, first_panel, last_panel;
+};
+
+// What will be read of x for the next block and written of y for this one, while the products of a place are made.
+QUERN_INLINE void fetch(const Pass& p, const Block& b, i64 place) {
+  const i64 count = b.end - b.begin, panels = b.last_panel - b.first_panel, channels = p.x.channels;
+  const i64 c0 = channels * (b.first - b.first_panel) / panels / 16 * 16;
+  const i64 c1 = channels * (b.last - b.first_panel) / panels;
+  const i64 y0 = b.first * NR, y1 = min(b.last * NR, p.outputs);
+  for (i64 i = count * place / places; i < count * (place + 1) / places; i++) {
+    if (b.end + i < p.grid.tiles) p.x.fetch<points>(p.grid, b.end + i, 0, c0, c1);
+    if (p.streams) continue;
+    float* first = p.y + p.grid.pixel(b.begin + i) * p.outputs + y0;
+    fetch_pixels<true>(first, p.grid.columns * p.outputs, p.outputs, y1 - y0);
+  }
+}
+
+// The 36 products of a block.
+void multiply(const Pass& p, const float* v, float* products, float* copied, const Block& b) {
   const i64 depth = p.x.channels, zero = 0;
   i64 a_offset[MR], c_offset[MR];
   for (i64 m = 0; m < MR; m++) a_offset[m] = m * p.pixel, c_offset[m] = m * p.tile;
   Tile t{};
   t.a_offset = a_offset, t.c_offset = c_offset, t.delta = &zero, t.taps = 1, t.run = depth;
-  for (i64 place = 0; place < places; place++)
-    for_tiles(count, [&](i64 tile, int rows) {
+  for (i64 place = 0; place < places; place++) {
+    fetch(p, b, place);
+    for_tiles(b.end - b.begin, [&](i64 tile, int rows) {
       t.a = v + place * p.place + tile * p.pixel;
       if (copy_a) {
         pack_rows(copied, t.a, a_offset, rows, depth);
         t.a = copied, t.a_step = rows;
       }
-      for (i64 panel = first; panel < last; panel++) {
+      for (i64 panel = b.first; panel < b.last; panel++) {
         const i64 width = p.outputs - panel * NR > W ? NR : W;
         t.columns = static_cast<int>(width), t.b_step = width;
         t.b = p.weights + panel * places * depth * NR + place * depth * width;
-        t.c = products + (panel - first) * p.panel + tile * p.tile + place * width;
+        t.c = products + (panel - b.first) * p.panel + tile * p.tile + place * width;
         run_tile<copy_a ? A::steps : A::rows>(rows, t);
       }
     });
+  }
 }
 
-// Statistics of V vectors of y's channels, as they are made.
+// Statistics of vectors of y's channels, as they are made.
 struct Statistics {
   vf shift[NV], sum[NV], square[NV];
   DoubleSum sums[NV], squares[NV];
   i64 pixels;
 
-  QUERN_INLINE void add(int v, vf y) {
-    const vf d = y - shift[v];
-    sum[v] += d;
-    square[v] += d * d;
+  // Some neighbouring pixels.
+  template <int N>
+  QUERN_INLINE void add(int v, const vf (&y)[N]) {
+    vf d[N];
+    QUERN_UNROLL
+    for (int j = 0; j < N; j++) d[j] = y[j] - shift[v];
+    vf sum_d = d[0], sum_dd = d[0] * d[0];
+    QUERN_UNROLL
+    for (int j = 1; j < N; j++) sum_d += d[j], sum_dd += d[j] * d[j];
+    sum[v] += sum_d, square[v] += sum_dd;
   }
   void fold(int vectors) {
     for (int v = 0; v < vectors; v++) {
@@ -134,16 +159,14 @@ struct Statistics {
 template <bool STATISTICS, int V>
 void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 panel, i64 part) {
   const TileGrid& g = p.grid;
-  const i64 columns = min<i64>(NR, p.outputs - panel * NR);
+  const i64 columns = min<i64>(NR, p.outputs - panel * NR), outputs = p.outputs;
+  const vf low = set1(p.relu ? 0 : -infinity);
   Statistics s{};
   for (i64 tile = begin; tile < end; tile++, products += p.tile) {
-    const i64 row = g.row(tile), column = g.column(tile);
-    const i64 down = min<i64>(made, g.rows - row), across = min<i64>(made, g.columns - column);
-    float* first = p.y + ((g.image(tile) * g.rows + row) * g.columns + column) * p.outputs + panel * NR;
+    const i64 down = min<i64>(made, g.rows - g.row(tile)), across = min<i64>(made, g.columns - g.column(tile));
+    float* first = p.y + g.pixel(tile) * outputs + panel * NR;
     for (int v = 0; v < V; v++) {
-      const float* next = first + made * p.outputs + v * W;  // tile, whose lines would be waited for
-      for (i64 i = 0; i < down && !p.streams; i++)
-        for (i64 j = 0; j < made; j++) __builtin_prefetch(next + (i * g.columns + j) * p.outputs, 1);
+      const bool whole = across == made && columns - v * W >= W && !p.streams;
       vf half[made][points];
       QUERN_UNROLL
       for (int j = 0; j < points; j++) {
@@ -155,24 +178,27 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
         for (int i = 0; i < made; i++) half[i][j] = y[i];
       }
       const vf bias = p.bias ? load(p.bias + panel * NR + v * W) : vf{};
+      float* to = first + v * W;
       QUERN_UNROLL
-      for (int i = 0; i < made; i++) {
+      for (int i = 0; i < made; i++, to += g.columns * outputs) {
         if (i >= down) break;
         vf y[made];
         times_at(y, half[i]);
         QUERN_UNROLL
-        for (int j = 0; j < made; j++) {
-          if (j >= across) continue;
-          y[j] += bias;
-          if (p.relu) y[j] = max_or_b(vf{}, y[j]);  // so NaN stays NaN
-          float* const to = first + (i * g.columns + j) * p.outputs + v * W;
+        for (int j = 0; j < made; j++) y[j] = max_or_b(low, y[j] + bias);  // so NaN stays NaN
+        if (STATISTICS && tile == begin && i == 0) s.shift[v] = y[0];
+        if (whole) {
+          QUERN_UNROLL
+          for (int j = 0; j < made; j++) store(to + j * outputs, y[j]);
+          if (STATISTICS) s.add(v, y);
+          continue;
+        }
+        for (i64 j = 0; j < across; j++) {
           if (p.streams)
-            stream(to, y[j]);
+            stream(to + j * outputs, y[j]);
           else
-            store_lanes(to, y[j], columns - v * W);
-          if (!STATISTICS) continue;
-          if (tile == begin && i + j == 0) s.shift[v] = y[j];
-          s.add(v, y[j]);
+            store_lanes(to + j * outputs, y[j], columns - v * W);
+          if (STATISTICS) s.add<1>(v, {y[j]});
         }
       }
     }
@@ -188,13 +214,13 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
 void run_task(const Pass& p, i64 task, float* memory) {
   const i64 chunk = task % p.chunks, block = task / p.chunks, tiles = p.grid.tiles;
   const i64 begin = tiles * block / p.blocks, end = tiles * (block + 1) / p.blocks;
-  const i64 last = p.panels * (chunk + 1) / p.chunks;
+  const i64 first_panel = p.panels * chunk / p.chunks, last_panel = p.panels * (chunk + 1) / p.chunks;
   float *v = memory, *products = v + places * p.place, *copied = products + p.product_floats;
   transform_tiles(p, v, begin, end);
-  for (i64 first = p.panels * chunk / p.chunks; first < last; first += p.together) {
-    const i64 after = min(last, first + p.together);
-    multiply(p, v, products, copied, end - begin, first, after);
-    for (i64 panel = first; panel < after; panel++) {
+  for (i64 first = first_panel; first < last_panel; first += p.together) {
+    const i64 last = min(last_panel, first + p.together);
+    multiply(p, v, products, copied, {begin, end, first, last, first_panel, last_panel});
+    for (i64 panel = first; panel < last; panel++) {
       const bool narrow = p.outputs - panel * NR <= W;
       const auto write = p.statistics ? narrow ? write_tiles<true, 1> : write_tiles<true, NV>
                          : narrow ? write_tiles<false, 1>
@@ -231,7 +257,7 @@ void run_pass(Pass& p, Context& context) {
 
 void winograd_conv2d(const args::conv2d<float>& p, Context& context) {
   Pass pass{};
-  pass.x = {p.x, p.ih, p.iw, p.ic, make_zeros(p.ic, context)}, pass.pad_h = p.pad_h, pass.pad_w = p.pad_w;
+  pass.x = {p.x, p.ih, p.iw, p.ic, p.pad_h, p.pad_w, make_zeros(p.ic, context)};
   pass.grid = make_grid(p.n, p.oh, p.ow), pass.y = p.y, pass.outputs = p.oc;
   pass.bias = p.bias, pass.relu = p.relu, pass.statistics = p.mean ? &p : nullptr;
   pass.weights = make_weights(p.w, p.ic, p.oc, 9, i64(p.ic) * 9, false, context);
@@ -241,7 +267,7 @@ void winograd_conv2d(const args::conv2d<float>& p, Context& context) {
 // The convolution of dy with the weights turned about.
 void winograd_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
   Pass pass{};
-  pass.x = {p.dy, p.oh, p.ow, p.oc, make_zeros(p.oc, context)}, pass.pad_h = 2 - p.pad_h, pass.pad_w = 2 - p.pad_w;
+  pass.x = {p.dy, p.oh, p.ow, p.oc, 2 - p.pad_h, 2 - p.pad_w, make_zeros(p.oc, context)};
   pass.grid = make_grid(p.n, p.ih, p.iw), pass.y = p.dx, pass.outputs = p.ic;
   pass.weights = make_weights(p.w, p.oc, p.ic, i64(p.ic) * 9, 9, true, context);
   if (pass.x.zeros && pass.weights) run_pass(pass, context);

@@ -22,6 +22,7 @@ struct TileGrid {
   i64 image(i64 tile) const { return tile / across / down; }
   i64 row(i64 tile) const { return tile / across % down * made; }  // of its first pixel
   i64 column(i64 tile) const { return tile % across * made; }
+  i64 pixel(i64 tile) const { return (image(tile) * rows + row(tile)) * columns + column(tile); }  // the first of all
 };
 inline TileGrid make_grid(i64 n, i64 rows, i64 columns) {
   const i64 down = ceil_div(rows, made), across = ceil_div(columns, made);
@@ -40,16 +41,30 @@ bool suits_winograd(const Args& p) {
          tiles * places <= i64(p.n) * p.oh * p.ow * 6;
 }
 
-// x(n,height,width,channels), and what is read outside.
+// Fetches `floats` of each of made×made pixels from the first on. It is inlined, or GCC drops it as without effect.
+template <bool writes>
+QUERN_INLINE void fetch_pixels(const float* first, i64 row, i64 pixel, i64 floats) {
+  for (i64 i = 0; i < made; i++)
+    for (i64 j = 0; j < made; j++)
+      for (i64 c = 0; c < floats; c += 16) __builtin_prefetch(first + i * row + j * pixel + c, writes, 2);
+}
+
+// x(n,height,width,channels), of which a tile reads from pad_h rows and pad_w columns before its first pixel on, and
+// what is read outside.
 struct Images {
   const float* x;
-  i64 height, width, channels;
+  i64 height, width, channels, pad_h, pad_w;
   const float* zeros;
 
-  // Pixels (top + i, left + j) of an image, i and j < SIDE.
+  const float* at(i64 image, i64 row, i64 column) const {
+    return x + ((image * height + row - pad_h) * width + column - pad_w) * channels;
+  }
+
+  // The SIDE×SIDE pixels of a tile.
   template <int SIDE>
-  void pixels(const float* (&out)[SIDE][SIDE], i64 image, i64 top, i64 left) const {
-    const float* first = x + ((image * height + top) * width + left) * channels;
+  void pixels(const float* (&out)[SIDE][SIDE], const TileGrid& g, i64 tile) const {
+    const i64 top = g.row(tile) - pad_h, left = g.column(tile) - pad_w;
+    const float* first = at(g.image(tile), g.row(tile), g.column(tile));
     for (i64 i = 0; i < SIDE; i++)
       for (i64 j = 0; j < SIDE; j++) {
         const bool inside = top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
@@ -57,14 +72,12 @@ struct Images {
       }
   }
 
-  // Fetches what the next row of tiles reads below the pixels of this one.
+  // Fetches channels [c0, c1) of what the tile `below` rows below reads and those above and before that do not.
   template <int SIDE>
-  void fetch(const float* const (&pixels)[SIDE][SIDE], i64 c0, i64 c1) const {
-    constexpr int halo = (SIDE - made) / 2;
-    for (i64 c = c0; c < c1; c += 16)
-      for (int i = 0; i < made; i++)
-        for (int j = 0; j < made; j++)
-          __builtin_prefetch(pixels[SIDE - made + i][halo + j] + made * width * channels + c, 0, 2);
+  QUERN_INLINE void fetch(const TileGrid& g, i64 tile, i64 below, i64 c0, i64 c1) const {
+    constexpr i64 shared = SIDE - made;
+    const float* first = at(g.image(tile), g.row(tile) + below + shared, g.column(tile) + shared / 2);
+    fetch_pixels<false>(first + c0, width * channels, channels, c1 - c0);
   }
 };
 

@@ -17,7 +17,6 @@ constexpr i64 pair_places = 2 * points;
 // tiles, the places of one pair of points, or of all, for some panels.
 struct Plan {
   Images x, dy;
-  i64 pad_h, pad_w;
   TileGrid grid;
   i64 panels, together, groups;  // panels of one task, and how many such groups
   i64 unit, units, slices;       // tiles of a unit
@@ -35,8 +34,8 @@ template <int PAIR>
 void transform_x(const Plan& w, float* out, i64 begin, i64 end) {
   for (i64 tile = begin; tile < end; tile++, out += w.pixel) {
     const float* x[points][points];
-    w.x.pixels(x, w.grid.image(tile), w.grid.row(tile) - w.pad_h, w.grid.column(tile) - w.pad_w);
-    if (PAIR == 0) w.x.fetch(x, 0, w.x.channels);
+    w.x.pixels(x, w.grid, tile);
+    if (PAIR == 0) w.x.fetch<points>(w.grid, tile, made, 0, w.x.channels);
     transform_pixels<PAIR>(out, w.place, x, w.x.channels);
   }
 }
@@ -47,8 +46,8 @@ void transform_dy(const Plan& w, float* out, float* bias, i64 begin, i64 end, i6
   const i64 count = end - begin, place = count * w.together * NR;
   for (i64 tile = begin; tile < end; tile++) {
     const float* dy[made][made];
-    w.dy.pixels(dy, w.grid.image(tile), w.grid.row(tile), w.grid.column(tile));
-    if (PAIR == 0) w.dy.fetch(dy, first * NR, min(last * NR, w.dy.channels));
+    w.dy.pixels(dy, w.grid, tile);
+    if (PAIR == 0) w.dy.fetch<made>(w.grid, tile, made, first * NR, min(last * NR, w.dy.channels));
     for (i64 panel = first; panel < last; panel++) {
       const i64 width = w.width(panel);
       float* to = out + (panel - first) * count * NR + (tile - begin) * width;
@@ -179,8 +178,8 @@ void write_bias(const Plan& w, float* dbias) {
 void winograd_backward_weights(const Args& p, Context& context) {
   const float* zeros = make_zeros(max(p.ic, p.oc), context);
   Plan w{};
-  w.x = {p.x, p.ih, p.iw, p.ic, zeros}, w.pad_h = p.pad_h, w.pad_w = p.pad_w;
-  w.dy = {p.dy, p.oh, p.ow, p.oc, zeros}, w.grid = make_grid(p.n, p.oh, p.ow);
+  w.x = {p.x, p.ih, p.iw, p.ic, p.pad_h, p.pad_w, zeros}, w.dy = {p.dy, p.oh, p.ow, p.oc, 0, 0, zeros};
+  w.grid = make_grid(p.n, p.oh, p.ow);
   w.panels = ceil_div(p.oc, NR);
   w.together = min(w.panels, most_together);
   w.groups = ceil_div(w.panels, w.together);
