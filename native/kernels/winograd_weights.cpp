@@ -186,15 +186,16 @@ void winograd_backward_weights(const Args& p, Context& context) {
   w.pixel = odd_lines(p.ic);
   const i64 most = max<i64>(64, min<i64>(256, unit_floats / (pair_places * (w.pixel + w.together * NR))));
   w.units = ceil_div(w.grid.tiles, most);
-  w.unit = ceil_div(w.grid.tiles, w.units);
-  w.place = odd_lines(w.unit * w.pixel);
-  w.worker_floats = pair_places * (w.place + w.unit * w.together * NR);
   w.slice_floats = places * p.ic * round_up(p.oc, W);
   const i64 affordable = max<i64>(1, (i64(16) << 20) / w.slice_floats);
   const i64 most_slices = min(w.units, affordable), useful = w.grid.tiles / slice_tiles, wanted = 8 * context.threads;
   w.pair_tasks = 2 * min(most_slices, useful) * w.groups >= wanted ? 1 : pairs;
   const i64 tasks = w.pair_tasks * w.groups;
   w.slices = min(most_slices, min(max(useful, ceil_div(wanted / 4, tasks)), ceil_div(wanted, tasks)));
+  w.units = round_up(w.units, w.slices);  // as many in each slice
+  w.unit = ceil_div(w.grid.tiles, w.units);
+  w.place = odd_lines(w.unit * w.pixel);
+  w.worker_floats = pair_places * (w.place + w.unit * w.together * NR);
   w.memory = scratch<float>(context, w.worker_floats * context.threads);
   w.sums = scratch<float>(context, w.slices * w.slice_floats + NR);
   w.bias_sums = p.dbias ? scratch<float>(context, w.slices * round_up(p.oc, W) + NR) : nullptr;
