@@ -41,7 +41,7 @@ struct Affine {
 void batch_norm_stats(const args::batch_norm_stats<float>& p, Context& context) {
   Moments moments;
   if (!make_moments(moments, cut(p.rows).parts, p.c, context)) return;
-  for_parts(context, p.rows, p.c, ColumnMoments{p.x, moments});
+  for_parts(context, p.rows, p.c, ColumnMoments<>{p.x, moments});
   write_statistics(p, moments);
 }
 

@@ -1,7 +1,7 @@
 #include "depthwise.h"
 
 #include "conv_shape.h"
-#include "depthwise_window.h"
+#include "depthwise_pixels.h"
 #include "moments.h"
 
 namespace quern::QUERN_ISA {
@@ -25,84 +25,6 @@ struct Gather {
   const float* zeros;  // as many as a pixel has channels
   bool past_caches;    // y is too large to stay in them
 };
-
-// The register tile of forward and backward-data: pixels of one row × vectors of channels.
-#if defined(__AVX512F__)
-constexpr int tile_pixels = 6, tile_vectors = 4;
-#elif defined(__AVX2__)
-constexpr int tile_pixels = 4, tile_vectors = 3;
-#else
-constexpr int tile_pixels = 4, tile_vectors = 2;
-#endif
-
-// A tap that falls on the image: where it reads, from the window's origin, and its weights.
-struct Tap {
-  i64 x;
-  const float* w;
-  i64 column;
-};
-
-// Some channels of some neighbouring pixels of one row.
-struct Pixels {
-  const float* x;
-  i64 x_step;
-  float* y;
-  i64 y_step;
-  const Tap* taps;
-  i64 count, channel, channels;
-  const float* bias;
-  bool relu, past_caches;
-};
-
-template <int P, int V>
-void tile(const Pixels& t) {
-  vf acc[P][V];
-  QUERN_UNROLL
-  for (int p = 0; p < P; p++) {
-    QUERN_UNROLL
-    for (int v = 0; v < V; v++) acc[p][v] = t.bias ? load(t.bias + t.channel + v * W) : vf{};
-  }
-  const i64 step = t.x_step;
-  for (i64 i = 0; i < t.count; i++) {
-    const float *x = t.x + t.taps[i].x + t.channel, *weights = t.taps[i].w + t.channel;
-    vf w[V];
-    QUERN_UNROLL
-    for (int v = 0; v < V; v++) w[v] = load(weights + v * W);
-    QUERN_UNROLL
-    for (int p = 0; p < P; p++, x += step) {
-      QUERN_OPAQUE(x);
-      QUERN_UNROLL
-      for (int v = 0; v < V; v++) acc[p][v] += load(x + v * W) * w[v];
-    }
-  }
-  write_pixels(acc, t.y + t.channel, t.y_step, t.channels - t.channel, t.relu, t.past_caches);
-}
-
-// kernels.at[pixels - 1][vectors - 1]
-using TileKernel = void (*)(const Pixels&);
-struct Kernels {
-  TileKernel at[tile_pixels][tile_vectors];
-  template <int P, int V>
-  constexpr void row() {
-    at[P - 1][V - 1] = tile<P, V>;
-    if constexpr (V > 1) row<P, V - 1>();
-  }
-  template <int P>
-  constexpr void rows() {
-    row<P, tile_vectors>();
-    if constexpr (P > 1) rows<P - 1>();
-  }
-  constexpr Kernels() : at() { rows<tile_pixels>(); }  // Clang wants it behind what it calls
-};
-constexpr Kernels kernels;
-
-// A strip of `pixels` pixels, as wide as tiles go.
-void run_pixels(Pixels& t, Strip strip, i64 pixels) {
-  for (t.channel = strip.begin; t.channel < strip.end; t.channel += tile_vectors * W) {
-    const i64 vectors = min<i64>(tile_vectors, ceil_div(strip.end - t.channel, W));
-    kernels.at[pixels - 1][vectors - 1](t);
-  }
-}
 
 // What the rows after this one will read and write, a tile at a time.
 QUERN_INLINE void fetch_next(const Gather& g, Strip strip, const float* below, const float* y, i64 column, i64 pixels) {
@@ -202,8 +124,12 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
-  const bool streams = !statistics && channels % W == 0 && streams_past_caches(classes->y, total * row_work);
-  for (i64 i = 0; i < down * beside; i++) classes[i].past_caches = streams;
+  const bool streams = channels % W == 0 && streams_past_caches(classes->y, total * row_work);
+  for (i64 i = 0; i < down * beside; i++) classes[i].past_caches = streams && !statistics;
+  // With statistics, which are taken of what is still in cache, a block is made elsewhere and streamed then.
+  const i64 made_floats = streams && statistics ? round_up(block * row_work, 16) : 0;
+  float* made = scratch<float>(context, made_floats * context.threads + 1);
+  if (!made) return;
   const auto run = [&](const Gather& g, i64 image, i64 row, Strip strip, bool first, int worker) {
     if (g.windows) return run_window_row(g, pointers + worker * reach * taps, image, row, strip, first);
     run_row(g, lists + worker * 2 * taps, image, row, strip, first);
@@ -211,13 +137,17 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
   const i64 strip = strip_channels(channels, classes->width);
   parallel_if(context, total * row_work, tasks, [&](i64 task, int worker) {
     const i64 begin = task * block, end = min(total, begin + block);
+    Gather whole = *classes;  // the only class where there are statistics
+    if (made_floats) whole.y = made + worker * made_floats - begin * row_work;
     for (i64 c = 0; c < channels; c += strip)
       for (i64 i = begin; i < end; i++)
         for (i64 s = 0; s < beside; s++)
-          run(classes[i % rows % down * beside + s], i / rows, i % rows / down, {c, min(channels, c + strip)}, s == 0,
-              worker);
-    if (statistics)  // of what is still in cache
-      for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments{classes->y, moments});
+          run(statistics ? whole : classes[i % rows % down * beside + s], i / rows, i % rows / down,
+              {c, min(channels, c + strip)}, s == 0, worker);
+    if (made_floats)
+      for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments<true>{whole.y, moments, classes->y});
+    else if (statistics)
+      for_vectors(task, 0, channels, begin * columns, end * columns, ColumnMoments<>{classes->y, moments});
     if (streams) end_streams();
   });
   if (statistics) write_statistics(*statistics, moments);

@@ -142,7 +142,7 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
     if (common) run_tiles(g, f, t, pass, begin, end, tile_copy, true, none);
     if (g.statistics)
       for_vectors(part, channel + pass.first * NR, channel + min(pass.last * NR, g.outputs), origin + begin,
-                  origin + end, ColumnMoments{f.y, s.moments});
+                  origin + end, ColumnMoments<>{f.y, s.moments});
   }
 }
 

@@ -40,10 +40,13 @@ void write_moments(const Moments& out, i64 part, i64 column, i64 width, i64 n, c
 }
 
 // The moments of some columns over rows [begin, end). What is summed up are deviations from the first
-// row, which cancel nothing: those of a span of rows in float, those of spans in double.
+// row, which cancel nothing: those of a span of rows in float, those of spans in double. The rows are streamed to y on
+// the way, if asked for.
+template <bool streams = false>
 struct ColumnMoments {
   const float* x;
   Moments out;
+  float* y = nullptr;
 
   template <int V>
   void run(i64 part, i64 column, i64 width, i64 begin, i64 end) const {
@@ -60,7 +63,8 @@ struct ColumnMoments {
       const auto add = [&](int k, const float* p) {
         QUERN_UNROLL
         for (int v = 0; v < V; v++) {
-          const vf d = load(p + v * W) - shift[v];
+          const vf value = load(p + v * W), d = value - shift[v];
+          if (streams) stream(y + (p - x) + v * W, value);
           sum[k][v] += d;
           square[k][v] += d * d;
         }
