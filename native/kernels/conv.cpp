@@ -91,11 +91,10 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
   if (f.weights) gather_gemm(g, context);
 }
 
-// dx(n,ih,iw,ic) = Σ dy(n,oh,ow,oc) · w(oc,ic/groups,kh,kw) over the products that x took part in
-void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
+namespace {
+
+void gather_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
   const i64 kernel = i64(p.kh) * p.kw;
-  if (is_depthwise(p)) return depthwise_backward_data(p, context);
-  if (suits_winograd(p)) return winograd_backward_data(p, context);
   Gather g{};
   g.images = p.n;
   g.x = p.dy, g.height = p.oh, g.width = p.ow;
@@ -126,6 +125,21 @@ void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& c
   if (g.phase_count == 0) return;
   if (is_pointwise(p)) join_images(g);
   gather_gemm(g, context);
+}
+
+}  // namespace
+
+// dx(n,ih,iw,ic) = Σ dy(n,oh,ow,oc) · w(oc,ic/groups,kh,kw) over the products that x took part in + residual
+void conv2d_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
+  if (suits_winograd(p)) return winograd_backward_data(p, context);
+  if (is_depthwise(p))
+    depthwise_backward_data(p, context);
+  else
+    gather_backward_data(p, context);
+  if (!p.residual) return;
+  for_chunks(context, i64(p.n) * p.ih * p.iw * p.ic, [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; i += W) store_lanes(p.dx + i, load(p.dx + i) + load(p.residual + i), end - i);
+  });
 }
 
 }  // namespace quern::QUERN_ISA

@@ -15,7 +15,7 @@ struct Pass {
   TileGrid grid;
   float* y;
   i64 outputs;
-  const float* bias;
+  const float *bias, *residual;  // like y, or null
   bool relu, streams;                     // past the caches
   const args::conv2d<float>* statistics;  // null, or who wants y's
   const float* weights;                   // (panels,places,channels,NR or W)
@@ -98,9 +98,9 @@ QUERN_INLINE void fetch(const Pass& p, const Block& b, i64 place) {
   const i64 y0 = b.first * NR, y1 = min(b.last * NR, p.outputs);
   for (i64 i = count * place / places; i < count * (place + 1) / places; i++) {
     if (b.end + i < p.grid.tiles) p.x.fetch<points>(p.grid, b.end + i, 0, c0, c1);
-    if (p.streams) continue;
-    float* first = p.y + p.grid.pixel(b.begin + i) * p.outputs + y0;
-    fetch_pixels<true>(first, p.grid.columns * p.outputs, p.outputs, y1 - y0);
+    const i64 first = p.grid.pixel(b.begin + i) * p.outputs + y0, line = p.grid.columns * p.outputs;
+    if (p.residual) fetch_pixels<false>(p.residual + first, line, p.outputs, y1 - y0);
+    if (!p.streams) fetch_pixels<true>(p.y + first, line, p.outputs, y1 - y0);
   }
 }
 
@@ -159,7 +159,7 @@ struct Statistics {
 template <bool STATISTICS, int V>
 void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 panel, i64 part) {
   const TileGrid& g = p.grid;
-  const i64 columns = min<i64>(NR, p.outputs - panel * NR), outputs = p.outputs;
+  const i64 columns = min<i64>(NR, p.outputs - panel * NR), outputs = p.outputs, line = g.columns * outputs;
   const vf low = set1(p.relu ? 0 : -infinity);
   Statistics s{};
   for (i64 tile = begin; tile < end; tile++, products += p.tile) {
@@ -179,13 +179,19 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
       }
       const vf bias = p.bias ? load(p.bias + panel * NR + v * W) : vf{};
       float* to = first + v * W;
+      const float* added = p.residual ? p.residual + (to - p.y) : nullptr;
       QUERN_UNROLL
-      for (int i = 0; i < made; i++, to += g.columns * outputs) {
+      for (int i = 0; i < made; i++, to += line) {
         if (i >= down) break;
         vf y[made];
         times_at(y, half[i]);
         QUERN_UNROLL
         for (int j = 0; j < made; j++) y[j] = max_or_b(low, y[j] + bias);  // so NaN stays NaN
+        if (added) {
+          QUERN_UNROLL
+          for (int j = 0; j < made; j++)
+            if (j < across) y[j] += load(added + i * line + j * outputs);
+        }
         if (STATISTICS && tile == begin && i == 0) s.shift[v] = y[0];
         if (whole) {
           QUERN_UNROLL
@@ -268,7 +274,7 @@ void winograd_conv2d(const args::conv2d<float>& p, Context& context) {
 void winograd_backward_data(const args::conv2d_backward_data<float>& p, Context& context) {
   Pass pass{};
   pass.x = {p.dy, p.oh, p.ow, p.oc, 2 - p.pad_h, 2 - p.pad_w, make_zeros(p.oc, context)};
-  pass.grid = make_grid(p.n, p.ih, p.iw), pass.y = p.dx, pass.outputs = p.ic;
+  pass.grid = make_grid(p.n, p.ih, p.iw), pass.y = p.dx, pass.outputs = p.ic, pass.residual = p.residual;
   pass.weights = make_weights(p.w, p.oc, p.ic, i64(p.ic) * 9, 9, true, context);
   if (pass.x.zeros && pass.weights) run_pass(pass, context);
 }

@@ -13,6 +13,7 @@ interface Result extends Operand {
 
 const binary = opcodeNames.indexOf('binary')
 const conv2d = opcodeNames.indexOf('conv2d')
+const dataGradient = opcodeNames.indexOf('conv2d_backward_data')
 
 const operand = (fields: Uint32Array, at: number): Operand => ({
   storage: { id: fields[at] as number },
@@ -75,5 +76,25 @@ export function encodeConv2dStatistics(w: CommandWriter, dtype: DType, fields: U
   w.operands(s.running)
   w.f64(s.eps)
   w.f64(s.momentum)
+  w.end()
+}
+
+// Of conv2d_backward_data, after three operands.
+const residual = 6
+
+/** Takes back the convolution's gradient to its data that is x, if it was encoded last and has no residual: its fields. */
+export function takeDataGradient(w: CommandWriter, x: Result): Uint32Array | null {
+  const fields = w.last(dataGradient, x.dtype)
+  if (!fields || !names(fields, 0, x) || fields[residual] !== 0) return null
+  w.retract()
+  return fields
+}
+
+/** The gradient again, and a tensor of its layout that is added to it. */
+export function encodeDataGradientSum(w: CommandWriter, dtype: DType, fields: Uint32Array, added: Operand): void {
+  w.begin(dataGradient, dtype)
+  for (const word of fields.subarray(0, residual)) w.i32(word)
+  w.operand(added)
+  for (const word of fields.subarray(residual + 2)) w.i32(word)
   w.end()
 }

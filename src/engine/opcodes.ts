@@ -661,6 +661,7 @@ export interface Conv2dBackwardDataArgs {
   dx: Operand | null
   dy: Operand | null
   w: Operand | null
+  residual: Operand | null
   n: number
   ic: number
   ih: number
@@ -684,6 +685,7 @@ export function conv2dBackwardData(w: CommandWriter, dtype: DType, a: Conv2dBack
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.w)
+  w.operand(a.residual)
   w.i32(a.n)
   w.i32(a.ic)
   w.i32(a.ih)

@@ -23,6 +23,7 @@ import {
   Tensor,
 } from '../tensor.js'
 import { checkBoolean, checkFloat, checkOptions, checkSameDType, checkTensor } from './check.js'
+import { addToDataGradient } from './conv.js'
 import { ones } from './create.js'
 import { add } from './elementwise.js'
 
@@ -207,12 +208,18 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
         const result = results[i]
         if (!input || !result) return
         const before = gradients.get(input)
-        gradients.set(input, (before ? add(before as Tensor, result as Tensor) : result).handle())
+        gradients.set(input, (before ? total(before as FloatTensor, result as FloatTensor) : result).handle())
         before?.dispose()
       })
     },
     () => nothing,
   )
+}
+
+// result may be changed: it has just been made, to be sent on.
+function total(before: FloatTensor, result: FloatTensor): FloatTensor {
+  if (!isRecording() && addToDataGradient(result, before)) return result
+  return add(before, result)
 }
 
 function seedGradient<D extends FloatDType>(

@@ -1,4 +1,5 @@
-import { channelsLast as channelsLastStrides, isRowMajor, maxSize, rowMajor } from '../engine/layout.js'
+import { encodeDataGradientSum, takeDataGradient } from '../engine/fuse.js'
+import { channelsLast as channelsLastStrides, isRowMajor, maxSize, rowMajor, sameLayout } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { shown } from '../engine/shown.js'
 import { isRecording, record } from '../engine/tape.js'
@@ -248,17 +249,39 @@ function backward(
   needs: readonly boolean[],
 ): (FloatTensor | null)[] {
   const dense = channelsLast(dy)
-  const dx = needs[0] ? dataGradient(g, dense, w) : null
-  // On the tape each gradient is an operation of its own; off it one command makes both.
-  if (isRecording()) {
-    return [dx, needs[1] ? weightGradient(g, x, dense) : null, needs[2] ? sum(dense, { dim: [0, 2, 3] }) : null]
-  }
-  if (!needs[1] && !needs[2]) return [dx, null, null]
+  // On the tape each gradient is an operation of its own; off it one command makes both of the parameters'.
+  const [dw, dbias] = isRecording()
+    ? [needs[1] ? weightGradient(g, x, dense) : null, needs[2] ? sum(dense, { dim: [0, 2, 3] }) : null]
+    : parameterGradients(g, x, w, dense, needs)
+  // The last, so that it can be joined to what else is x's gradient.
+  return [needs[0] ? dataGradient(g, dense, w) : null, dw, dbias]
+}
+
+function parameterGradients(
+  g: Geometry,
+  x: FloatTensor,
+  w: FloatTensor,
+  dy: FloatTensor,
+  needs: readonly boolean[],
+): [FloatTensor | null, FloatTensor | null] {
+  if (!needs[1] && !needs[2]) return [null, null]
   const runtime = sharedRuntime('conv2d', dy, x, w)
   const dw = needs[1] ? allocate(x.dtype, w.shape, rowMajor(w.shape), runtime) : null
   const dbias = needs[2] ? allocate(x.dtype, [g.oc], [1], runtime) : null
-  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy: dense, ...g })
-  return [dx, dw, dbias]
+  opcodes.conv2dBackwardWeights(runtime.encode(), x.dtype, { dw, dbias, x, dy, ...g })
+  return [dw, dbias]
+}
+
+/**
+ * @internal Adds a tensor to a convolution's gradient to its data, in the pass that makes it, if that has just been encoded
+ * and nobody else knows it; tells whether.
+ */
+export function addToDataGradient(dx: FloatTensor, added: FloatTensor): boolean {
+  if (dx.storage.shared || !sameLayout(dx.shape, dx.strides, added.strides)) return false
+  const runtime = sharedRuntime('add', dx, added)
+  const fields = takeDataGradient(runtime.writer, dx)
+  if (fields) encodeDataGradientSum(runtime.encode(), dx.dtype, fields, added)
+  return fields !== null
 }
 
 // The convolution, its gradient to the data and that to the weights are bilinear, and each other's gradients.
@@ -280,7 +303,7 @@ export function dataGradient(g: Geometry, dy: FloatTensor, w: FloatTensor, op = 
   const runtime = sharedRuntime(op, dense, kernel)
   const shape = [g.n, g.ic, g.ih, g.iw]
   const dx = allocate(dy.dtype, shape, channelsLastStrides(shape), runtime)
-  opcodes.conv2dBackwardData(runtime.encode(), dy.dtype, { dx, dy: dense, w: kernel, ...g })
+  opcodes.conv2dBackwardData(runtime.encode(), dy.dtype, { dx, dy: dense, w: kernel, residual: null, ...g })
   return record(op, dx, [dense, kernel], [dense, kernel], (ddx, [dy, w], needs) => [
     needs[0] ? convolution(g, ddx as FloatTensor, w) : null,
     needs[1] ? weightGradient(g, ddx as FloatTensor, dy) : null,

@@ -18,7 +18,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { expectClose } from './values.js'
 
 // How many commands were taken back, so that these tests can tell that they have compared what they mean to.
-const taken = vi.hoisted(() => ({ sums: 0, convolutions: 0 }))
+const taken = vi.hoisted(() => ({ sums: 0, convolutions: 0, gradients: 0 }))
 vi.mock('../../src/engine/fuse.js', async (original) => {
   const fuse = await original<typeof import('../../src/engine/fuse.js')>()
   const counted =
@@ -32,6 +32,7 @@ vi.mock('../../src/engine/fuse.js', async (original) => {
     ...fuse,
     takeSum: counted('sums', fuse.takeSum),
     takeConv2d: counted('convolutions', fuse.takeConv2d),
+    takeDataGradient: counted('gradients', fuse.takeDataGradient),
   }
 })
 const joined = async <R>(what: keyof typeof taken, times: number, fn: () => Promise<R>): Promise<R> => {
@@ -177,5 +178,66 @@ describe('a convolution and the statistics of its batch', () => {
     const together = await joined('convolutions', 1, () => gradients(false))
     const separate = await gradients(true)
     for (const i of [0, 1]) expectClose(together[i]!, separate[i]!, 1e-4)
+  })
+})
+
+describe('the gradient of a convolution to its data and what else is the gradient', () => {
+  const shapes: [string, number[], number[], object][] = [
+    ['3×3 of many channels', [4, 24, 15, 18], [33, 24, 3, 3], { padding: 1 }],
+    ['3×3 of few channels', [2, 5, 9, 11], [7, 5, 3, 3], { padding: 1 }],
+    ['1×1', [3, 16, 8, 8], [40, 16, 1, 1], {}],
+    ['strided', [2, 6, 15, 15], [18, 6, 3, 3], { stride: 2 }],
+    ['depthwise', [3, 33, 10, 10], [33, 1, 3, 3], { groups: 33, padding: 1 }],
+    ['no images', [0, 5, 6, 6], [7, 5, 3, 3], {}],
+  ]
+  const channelsLast = (shape: number[]) => {
+    const channels = shape[1] as number
+    const x = conv2d(randn(shape), randn([channels, channels, 1, 1])).detach()
+    x.requiresGrad = true
+    return x
+  }
+  const gradient = async (x: Tensor, loss: Tensor): Promise<Tensor> => {
+    x.grad?.dispose()
+    x.grad = null
+    loss.backward()
+    return x.grad as unknown as Tensor
+  }
+
+  test.each(shapes)('%s', async (_, xShape, wShape, options) => {
+    const x = channelsLast(xShape)
+    const [first, second] = [randn([4, xShape[1] as number, 1, 1]), randn(wShape)]
+    const branches = [() => conv2d(x, first).sum(), () => conv2d(x, second, options).mul(3).sum()] as const
+    const [one, other] = [(await gradient(x, branches[0]())).clone(), (await gradient(x, branches[1]())).clone()]
+    const total = await joined('gradients', 1, () => gradient(x, add(branches[0](), branches[1]())))
+    await same(total, add(one, other))
+    const recorded = joined('gradients', 0, async () => {
+      x.grad = null
+      add(branches[0](), branches[1]()).backward({ createGraph: true })
+      return x.grad as unknown as Tensor
+    })
+    await same(await recorded, total)
+  })
+
+  test('stay apart where their layouts differ', async () => {
+    const [x, w] = [channelsLast([2, 3, 5, 6]), randn([4, 3, 3, 3])]
+    const alone = (await gradient(x, conv2d(x, w).sum())).clone()
+    const rows = () => x.reshape([-1]).mul(2).sum()
+    const total = await joined('gradients', 0, () => gradient(x, add(conv2d(x, w).sum(), rows())))
+    await same(total, add(alone, 2))
+  })
+
+  test('what hooks have seen stays', async () => {
+    const [y, v, w] = [channelsLast([2, 3, 5, 6]), randn([4, 3, 1, 1]), randn([4, 3, 3, 3])]
+    const seen: Tensor[] = []
+    y.registerHook((dy) => void seen.push(dy.clone()))
+    await joined('gradients', 1, async () => add(conv2d(y, v).sum(), conv2d(y, w).sum()).backward())
+    const alone = (filter: Tensor) => {
+      const z = y.detach()
+      z.requiresGrad = true
+      conv2d(z, filter).sum().backward()
+      return z.grad as unknown as Tensor
+    }
+    expect(seen).toHaveLength(1)
+    await same(seen[0] as Tensor, add(alone(v), alone(w)))
   })
 })

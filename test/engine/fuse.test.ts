@@ -1,6 +1,13 @@
 // Which commands are taken back to be encoded as one with the next.
 import { describe, expect, test } from 'vitest'
-import { encodeConv2dStatistics, encodeReluOfSum, takeConv2d, takeSum } from '../../src/engine/fuse.js'
+import {
+  encodeConv2dStatistics,
+  encodeDataGradientSum,
+  encodeReluOfSum,
+  takeConv2d,
+  takeDataGradient,
+  takeSum,
+} from '../../src/engine/fuse.js'
 import * as opcodes from '../../src/engine/opcodes.js'
 import { Binary, opcodeNames } from '../../src/engine/opcodes.js'
 import { CommandWriter } from '../../src/engine/writer.js'
@@ -112,5 +119,30 @@ describe('a convolution and the statistics of its result', () => {
     expect(takeConv2d(w, buffer(3, [2, 5, 4, 5]))).toBeNull()
     expect(takeConv2d(w, { ...operands.y, dtype: 'float64' })).toBeNull()
     expect(opcodeNames[(w.words[0] as number) & 0xffff]).toBe('conv2d')
+  })
+})
+
+describe("a convolution's gradient and what is added to it", () => {
+  const g = { n: 2, ic: 3, ih: 5, iw: 5, oc: 4, oh: 5, ow: 5, kh: 1, kw: 1, strideH: 1, strideW: 1 }
+  const sizes = { ...g, padH: 0, padW: 0, dilH: 1, dilW: 1, groups: 1 }
+  const operands = { dx: x, dy: a, w: b }
+
+  test('are one command', () => {
+    const [w, expected] = [new CommandWriter(), new CommandWriter()]
+    opcodes.conv2dBackwardData(w, 'float32', { ...operands, residual: null, ...sizes })
+    const gradient = takeDataGradient(w, x)
+    expect(w.count).toBe(0)
+    if (gradient) encodeDataGradientSum(w, 'float32', gradient, buffer(7, [6], 12))
+    opcodes.conv2dBackwardData(expected, 'float32', { ...operands, residual: buffer(7, [6], 12), ...sizes })
+    expect(written(w)).toEqual(written(expected))
+    expect(takeDataGradient(w, x)).toBeNull()
+  })
+
+  test('stay apart for another tensor or dtype', () => {
+    const w = new CommandWriter()
+    opcodes.conv2dBackwardData(w, 'float32', { ...operands, residual: null, ...sizes })
+    for (const t of [y, buffer(3, [6], 1), { ...x, dtype: 'float64' as const }])
+      expect(takeDataGradient(w, t)).toBeNull()
+    expect(takeDataGradient(writerOfSum(), x)).toBeNull()
   })
 })

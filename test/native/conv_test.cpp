@@ -87,14 +87,16 @@ void check_backward_data(const Conv& c, const Operands& operands) {
   Buffer<float> expected(c.x()), dx(c.x());
   args.dy = operands.dy, args.w = operands.w;
   Workers serial(1);
-  args.dx = expected;
-  reference::conv2d_backward_data<float>(args, serial);
-  args.dx = dx;
-  on_every_backend([&](const Kernels& kernels, Context& context) {
-    dx.poison();
-    kernels.conv2d_backward_data(args, context);
-    CHECK_CLOSE(dx, expected, tolerance(c, expected));
-  });
+  for (const float* residual : {static_cast<const float*>(nullptr), operands.x.data()}) {
+    args.residual = residual, args.dx = expected;
+    reference::conv2d_backward_data<float>(args, serial);
+    args.dx = dx;
+    on_every_backend([&](const Kernels& kernels, Context& context) {
+      dx.poison();
+      kernels.conv2d_backward_data(args, context);
+      CHECK_CLOSE(dx, expected, tolerance(c, expected));
+    });
+  }
 }
 
 void check_backward_weights(const Conv& c, const Operands& operands) {
