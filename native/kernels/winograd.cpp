@@ -15,7 +15,7 @@ struct Pass {
   TileGrid grid;
   float* y;
   i64 outputs;
-  const float *bias, *residual;  // like y, or null
+  const float *bias, *residual;           // like y, or null
   bool relu, streams;                     // past the caches
   const args::conv2d<float>* statistics;  // null, or who wants y's
   const float* weights;                   // (panels,places,channels,NR or W)
