@@ -41,8 +41,9 @@ void conv2d(const args::conv2d<T>& p, Context& context) {
 // dx = Σ dy · w over the products that x took part in + residual
 template <class T>
 void conv2d_backward_data(const args::conv2d_backward_data<T>& p, Context&) {
-  for (i64 i = 0; i < i64(p.n) * p.ih * p.iw * p.ic; i++) p.dx[i] = p.residual ? p.residual[i] : T(0);
+  for (i64 i = 0; i < i64(p.n) * p.ih * p.iw * p.ic; i++) p.dx[i] = T(0);
   for_each_product(p, [&](i64 y, i64 x, i64 w) { p.dx[x] += p.dy[y] * p.w[w]; });
+  for (i64 i = 0; p.residual && i < i64(p.n) * p.ih * p.iw * p.ic; i++) p.dx[i] += p.residual[i];
 }
 
 // dw = Σ x · dy over the products that w took part in, dbias(oc) = Σ dy; either may be absent

@@ -210,7 +210,7 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
   const i64 down = min(p.stride_h, p.ih), beside = min(p.stride_w, p.iw);
   Gather* classes = scratch<Gather>(context, down * beside + 1);
   const float* zeros = make_zeros(c, context);
-  if (!classes || !zeros) return;
+  if (!classes || !zeros || down * beside == 0) return;
   for (i64 ry = 0; ry < down; ry++)
     for (i64 rx = 0; rx < beside; rx++) {
       Taps taps;

@@ -88,7 +88,7 @@ struct ColumnMoments {
   }
 };
 
-// The same of rows that come a few at a time, in floats: of as many as fit into few spans.
+// The same of rows that come a few at a time, summed up in float: of a few hundred.
 struct RowMoments {
   float *shift, *sum, *square;  // (c)
 
@@ -99,17 +99,17 @@ struct RowMoments {
   void add(const float* x, i64 rows, i64 c, i64 first, i64 last) const {
     for (i64 i = first; i < last; i += W) {
       const vf base = load(shift + i);
-      vf s = load(sum + i), q = load(square + i), even{};  // two sums, so that few rows wait for the one before
+      vf s = load(sum + i), q = load(square + i), q_odd{};  // two sums, so that few rows wait for the one before
       i64 r = 0;
       for (; r + 2 <= rows; r += 2) {
         const vf d = load(x + r * c + i) - base, e = load(x + (r + 1) * c + i) - base;
-        s += d + e, q += d * d, even += e * e;
+        s += d + e, q += d * d, q_odd += e * e;
       }
       if (r < rows) {
         const vf d = load(x + r * c + i) - base;
         s += d, q += d * d;
       }
-      store(sum + i, s), store(square + i, q + even);
+      store(sum + i, s), store(square + i, q + q_odd);
     }
   }
   void finish(const Moments& out, i64 part, i64 n, i64 first, i64 last) const {

@@ -155,7 +155,7 @@ struct Statistics {
   }
 };
 
-// y = Aᵀ m A + bias of tiles [begin, end), whose products m are of one panel
+// y = ReLU(Aᵀ m A + bias) + residual, each where asked for, of tiles [begin, end), whose products m are of one panel
 template <bool STATISTICS, int V>
 void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 panel, i64 part) {
   const TileGrid& g = p.grid;

@@ -72,7 +72,8 @@ struct Images {
       }
   }
 
-  // Fetches channels [c0, c1) of what the tile `below` rows below reads and those above and before that do not.
+  // Fetches channels [c0, c1) of what the tile `below` rows below reads and those above it do not, in 4 of its columns:
+  // the tiles beside it fetch the others.
   template <int SIDE>
   QUERN_INLINE void fetch(const TileGrid& g, i64 tile, i64 below, i64 c0, i64 c1) const {
     constexpr i64 shared = SIDE - made;

@@ -208,7 +208,10 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
         const result = results[i]
         if (!input || !result) return
         const before = gradients.get(input)
-        gradients.set(input, (before ? total(before as FloatTensor, result as FloatTensor) : result).handle())
+        // What is sent on as it came, or to several inputs, is not to be changed.
+        const own = result.storage !== dy.storage && results.indexOf(result) === results.lastIndexOf(result)
+        const sum = before ? total(before as FloatTensor, result as FloatTensor, own) : result
+        gradients.set(input, sum.handle())
         before?.dispose()
       })
     },
@@ -216,10 +219,9 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
   )
 }
 
-// result may be changed: it has just been made, to be sent on.
-function total(before: FloatTensor, result: FloatTensor): FloatTensor {
-  if (!isRecording() && addToDataGradient(result, before)) return result
-  return add(before, result)
+// own: whether result may be changed.
+function total(before: FloatTensor, result: FloatTensor, own: boolean): FloatTensor {
+  return own && !isRecording() && addToDataGradient(result, before) ? result : add(before, result)
 }
 
 function seedGradient<D extends FloatDType>(

@@ -273,8 +273,8 @@ function parameterGradients(
 }
 
 /**
- * @internal Adds a tensor to a convolution's gradient to its data, in the pass that makes it, if that has just been encoded
- * and nobody else knows it; tells whether.
+ * @internal Adds a tensor to a convolution's gradient to its data, in the command that makes it, if that has just been
+ * encoded and nobody else holds it; tells whether.
  */
 export function addToDataGradient(dx: FloatTensor, added: FloatTensor): boolean {
   if (dx.storage.shared || !sameLayout(dx.shape, dx.strides, added.strides)) return false

@@ -218,6 +218,28 @@ describe('the gradient of a convolution to its data and what else is the gradien
     await same(await recorded, total)
   })
 
+  test.each([
+    ['a sum', (x: Tensor, f: Tensor) => add(x, f)],
+    ['a sum of one tensor with itself', (x: Tensor) => add(x, x)],
+    ['a view', (x: Tensor) => x.reshape([2, 3, 6, 5]).reshape([2, 3, 5, 6])],
+  ])('what %s passes on to its inputs stays what it is', async (_, join) => {
+    const filters = [randn([3, 3, 3, 3]), randn([3, 3, 3, 3]), randn([3, 3, 1, 1])] as const
+    const gradients = async (separately: boolean) => {
+      const x = leaf
+      x.grad?.dispose()
+      x.grad = null
+      const same = { padding: 1 }
+      const h = join(x, conv2d(x, filters[0], same))
+      const y = conv2d(h, filters[1], same)
+      const loss = conv2d(add(x, y), filters[2]).square().sum()
+      if (separately) loss.backward({ createGraph: true })
+      else loss.backward()
+      return (x.grad as unknown as Tensor).detach().clone()
+    }
+    const leaf = channelsLast([2, 3, 5, 6])
+    expectClose(await (await gradients(false)).data(), await (await gradients(true)).data(), 1e-5)
+  })
+
   test('stay apart where their layouts differ', async () => {
     const [x, w] = [channelsLast([2, 3, 5, 6]), randn([4, 3, 3, 3])]
     const alone = (await gradient(x, conv2d(x, w).sum())).clone()

@@ -261,6 +261,20 @@ TEST(conv_3x3_too_large_for_caches) {
     }
     CHECK_SAME(y, expected);
   });
+  args::conv2d_backward_data<float> data{};
+  on_every_backend([&](const Kernels& kernels, Context& context) {
+    y.poison(), expected.poison();
+    set_shape(data, whole);
+    data.dy = x, data.w = w, data.residual = x, data.dx = y;
+    kernels.conv2d_backward_data(data, context);
+    data.n = 1;
+    for (i64 i = 0; i < whole.n; i++) {
+      const i64 image = i * (whole.x() / whole.n);
+      data.dy = data.residual = x + image, data.dx = expected + image;
+      kernels.conv2d_backward_data(data, context);
+    }
+    CHECK_SAME(y, expected);
+  });
 }
 #endif
 
