@@ -122,12 +122,21 @@ void check_backward_weights(const Conv& c, const Operands& operands) {
   });
 }
 
-void check_all(const Conv& c) {
-  const Operands operands{integers(c.x(), -3, 3, 1), integers(c.weights(), -3, 3, 2), integers(c.oc, -9, 9, 3),
-                          integers(c.y(), -3, 3, 4)};
+Operands operands_of(const Conv& c) {
+  return {integers(c.x(), -3, 3, 1), integers(c.weights(), -3, 3, 2), integers(c.oc, -9, 9, 3),
+          integers(c.y(), -3, 3, 4)};
+}
+
+// All that makes images.
+void check_images(const Conv& c, const Operands& operands) {
   check_forward(c, operands);
   check_statistics(c, operands);
   check_backward_data(c, operands);
+}
+
+void check_all(const Conv& c) {
+  const Operands operands = operands_of(c);
+  check_images(c, operands);
   check_backward_weights(c, operands);
 }
 
@@ -224,23 +233,16 @@ TEST(conv_depthwise_in_strips_of_channels) {
 }
 
 #ifndef __wasm__  // which has no stores past the caches
-void check_streams(const Conv& c) {
-  const Operands operands{integers(c.x(), -3, 3, 1), integers(c.weights(), -3, 3, 2), integers(c.oc, -9, 9, 3),
-                          integers(c.y(), -3, 3, 4)};
-  check_forward(c, operands);
-  check_statistics(c, operands);
-  check_backward_data(c, operands);
-}
-
 TEST(conv_too_large_for_caches) {
-  check_streams({2, 4, 171, 170, 80, 1, 1});
-  check_streams({1, 80, 241, 241, 4, 1, 1});
-  check_streams({1, 3, 601, 600, 48, 3, 3, 2, 2, 1, 1});
+  for (const Conv& c :
+       {Conv{2, 4, 171, 170, 80, 1, 1}, Conv{1, 80, 241, 241, 4, 1, 1}, Conv{1, 3, 601, 600, 48, 3, 3, 2, 2, 1, 1}})
+    check_images(c, operands_of(c));
 }
 
 TEST(conv_depthwise_too_large_for_caches) {
-  check_streams({1, 16, 725, 725, 16, 1, 3, 1, 1, 0, 1, 1, 1, 16});
-  check_streams({1, 16, 725, 725, 16, 1, 2, 2, 2, 0, 0, 1, 1, 16});
+  for (const Conv& c :
+       {Conv{1, 16, 725, 725, 16, 1, 3, 1, 1, 0, 1, 1, 1, 16}, Conv{1, 16, 725, 725, 16, 1, 2, 2, 2, 0, 0, 1, 1, 16}})
+    check_images(c, operands_of(c));
 }
 
 // Results that are streamed past the caches are those of the images one by one, which are not.
@@ -292,6 +294,11 @@ SWEEP(conv_of_random_shapes, slow_build ? 40 : 200) {
 }
 
 TEST(conv_of_no_images) { check_all({0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1}); }
+
+TEST(conv_of_images_that_are_padding) {
+  check_all({2, 3, 0, 5, 4, 3, 3, 1, 1, 2, 2});
+  check_all({2, 33, 4, 0, 33, 3, 3, 2, 2, 2, 2, 1, 1, 33});
+}
 
 TEST(conv_relu_keeps_nan) {
   Buffer<float> x = integers(6 * 6 * 4), w = integers(20 * 4 * 9), y(4 * 4 * 20);
