@@ -13,14 +13,15 @@ struct Unit {
   const float* dy;                             // (pixels,oc) from the first panel on
 };
 
-// What the next unit will read, fetched while this one computes: lines of dy, then of x, one with each pixel of a tile.
+// What the next unit will read, fetched while this one computes: dy, then x, spread over all pixels of all tiles.
 struct Ahead {
   const float *dy, *x;
-  i64 dy_lines, lines, at;
+  i64 dy_floats, floats, step, at;
 
   void give(Tile& t) {
-    t.ahead = at >= lines ? nullptr : at < dy_lines ? dy + at * 16 : x + (at - dy_lines) * 16;
-    at += t.taps * t.run;
+    t.ahead = at >= floats ? nullptr : at < dy_floats ? dy + at : x + (at - dy_floats);
+    t.ahead_step = step;
+    at += t.taps * t.run * step;
   }
 };
 
@@ -140,18 +141,22 @@ void add_neighbours(const Plan& w, const Args& p, const Unit& u, Ahead& ahead, T
     for (i64 ky = 0; ky < p.kh; ky++) {
       ahead.give(t);
       row_sum_kernels.at[channels - 1]({x + copied + ky * p.dil_h * row, pixel, delta, t.taps, t.run, dy,
-                                        t.c + ky * 3 * tap + first * W, tap, t.accumulate, t.ahead});
+                                        t.c + ky * 3 * tap + first * W, tap, t.accumulate, t.ahead, t.ahead_step});
     }
   }
 }
 
 Ahead fetch_ahead(const Plan& w, const Args& p, i64 unit) {
   const i64 y = unit % w.across_y * w.unit_rows, n = unit / w.across_y * w.images;
-  const i64 images = min(w.images, p.n - n), rows = min(w.unit_rows, p.oh - y),
-            x_rows = min<i64>(rows * p.stride_h, p.ih);
-  const i64 top = min(max<i64>(0, y * p.stride_h - p.pad_h), p.ih - x_rows);
-  const i64 dy_lines = images * rows * p.ow * p.oc / 16, x_lines = images * x_rows * p.iw * p.ic / 16;
-  return {p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, dy_lines, dy_lines + x_lines, 0};
+  const i64 images = min(w.images, p.n - n), rows = min(w.unit_rows, p.oh - y);
+  const i64 x_rows = min<i64>(rows * p.stride_h, p.ih);
+  const i64 top = min(max<i64>(0, y * p.stride_h - p.pad_h), p.ih - x_rows), pixels = images * rows * p.ow;
+  const i64 dy_floats = pixels * p.oc, floats = dy_floats + images * x_rows * p.iw * p.ic;
+  const i64 tiles = w.neighbours        ? p.kh * ceil_div(w.channels, row_channels)
+                    : w.kind == A::rows ? ceil_div(w.rows, MR) * w.together
+                                        : w.taps * ceil_div(w.channels, MR) * w.together;
+  const i64 step = min<i64>(16, ceil_div(floats, pixels * max<i64>(1, tiles)));
+  return {p.dy + (n * p.oh + y) * p.ow * p.oc, p.x + (n * p.ih + top) * p.iw * p.ic, dy_floats, floats, step, 0};
 }
 
 // Task: the sums of some panels over one slice.

@@ -41,7 +41,8 @@ struct Tile {
   const float* bias;  // what the sums start with; null: zero
   bool accumulate;    // add what c holds
   bool relu;
-  const float* ahead;  // what will be read soon: a line of it is fetched into L2 with each k; null: nothing
+  const float* ahead;  // what will be read soon: fetched into L2, so much of it with each k; null: nothing
+  i64 ahead_step;      // floats: in bursts of whole lines it would keep the tile's own loads waiting
 };
 
 // A(m, tap, k), from p = a + delta[tap]:
@@ -126,7 +127,7 @@ void tile(const Tile& t) {
       k++, b += t.b_step, at += kind == A::rows ? 1 : t.a_step;
     };
     if (ahead)
-      for (; k < t.run; ahead += 16) __builtin_prefetch(ahead, 0, 2), step();
+      for (; k < t.run; ahead += t.ahead_step) __builtin_prefetch(ahead, 0, 2), step();
     while (k < t.run) step();
   }
   finish(acc, t);

@@ -23,7 +23,8 @@ struct RowSums {
   float* c;
   i64 c_tap;
   bool accumulate;     // add what c holds
-  const float* ahead;  // fetched into L2, a line with each pixel; null: nothing
+  const float* ahead;  // fetched into L2, ahead_step floats with each pixel; null: nothing
+  i64 ahead_step;
 };
 
 template <int C>
@@ -37,7 +38,7 @@ void row_sums(const RowSums& t) {
     for (i64 j = 0; j < t.run + 2; j++, a += t.a_step) {
       d[2] = d[1], d[1] = d[0], d[0] = j < t.run ? load(b) : vf{};
       b += j < t.run ? W : 0;
-      if (ahead) __builtin_prefetch(ahead, 0, 2), ahead += 16;
+      if (ahead) __builtin_prefetch(ahead, 0, 2), ahead += t.ahead_step;
       QUERN_UNROLL
       for (int m = 0; m < C; m++) {
         const vf x = set1(a[m]);
