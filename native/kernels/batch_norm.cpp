@@ -8,7 +8,7 @@ namespace {
 template <class F>
 void write_elements(Context& context, float* out, i64 rows, i64 c, const F& value) {
   const i64 block = max<i64>(1, chunk / max<i64>(1, c));
-  const bool streams = c % W == 0 && streams_past_caches(out, rows * c);
+  const bool streams = streams_past_caches(out, rows, c);
   parallel_if(context, rows * c, ceil_div(rows, block), [&](i64 task, int) {
     for (i64 row = task * block; row < min(rows, (task + 1) * block); row++) {
       const i64 at = row * c;

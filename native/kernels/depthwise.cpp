@@ -43,10 +43,11 @@ void run_window_row(const Gather& g, const float** lists, i64 image, i64 row, St
   const i64 line = g.width * g.channels, reach = (window_pixels - 1) * g.step_w + across, rows = g.taps / across;
   const float **x = lists, **weights = lists + rows, **columns = lists + 2 * rows;
   const bool whole = strip.end - strip.begin == g.channels;  // then rows of y are long, and fetching them pays
+  float halves[window_pixels * W];
   Window t{0,          x,       weights,
            g.channels, columns, nullptr,
            g.y_pixel,  0,       g.channels,
-           g.bias,     g.relu,  g.past_caches,
+           g.bias,     g.relu,  g.past_caches ? halves : nullptr,
            nullptr,    line,    whole && g.step_w == 1 && !g.past_caches};
   for (i64 r = 0; r < rows; r++) {
     const i64 y = row * g.step_h + g.tap_y[r * across];
@@ -88,7 +89,9 @@ void run_row(const Gather& g, Tap* taps, i64 image, i64 row, Strip strip, bool f
   const i64 end = max(inside, min(g.columns, g.width > right ? (g.width - 1 - right) / g.step_w + 1 : 0));
   const float* x = g.x + image * g.height * line;
   float* y = g.y + image * g.y_image + row * g.y_row;
-  Pixels t{x, g.step_w * g.channels, y, g.y_pixel, taps, count, 0, g.channels, g.bias, g.relu, g.past_caches};
+  float halves[tile_pixels * W];
+  Pixels t{x,      g.step_w * g.channels,           y, g.y_pixel, taps, count, 0, g.channels, g.bias,
+           g.relu, g.past_caches ? halves : nullptr};
   const float* const below = x + (row * g.step_h + lowest + 1) * line;
   for (i64 column = 0; column < g.columns;) {
     const bool is_inside = column >= inside && column < end;
@@ -124,7 +127,7 @@ void gather(Gather* classes, i64 down, i64 beside, i64 images, i64 rows, i64 row
   const i64 columns = classes->columns, channels = classes->channels;
   Moments moments;
   if (statistics && !make_moments(moments, tasks, channels, context)) return;
-  const bool streams = channels % W == 0 && streams_past_caches(classes->y, total * row_work);
+  const bool streams = streams_past_caches(classes->y, total * row_work / max<i64>(1, channels), channels);
   for (i64 i = 0; i < down * beside; i++) classes[i].past_caches = streams && !statistics;
   // With statistics, which are taken of what is still in cache, a block is made elsewhere and streamed then.
   const i64 made_floats = streams && statistics ? round_up(block * row_work, 16) : 0;

@@ -29,7 +29,8 @@ struct Pixels {
   const Tap* taps;
   i64 count, channel, channels;
   const float* bias;
-  bool relu, past_caches;
+  bool relu;
+  float* halves;  // where y is streamed
 };
 
 template <int P, int V>
@@ -53,7 +54,7 @@ void pixel_tile(const Pixels& t) {
       for (int v = 0; v < V; v++) acc[p][v] += load(x + v * W) * w[v];
     }
   }
-  write_pixels(acc, t.y + t.channel, t.y_step, t.channels - t.channel, t.relu, t.past_caches);
+  write_pixels(acc, t.y, t.y_step, t.channel, t.channels, t.relu, t.halves);
 }
 
 // pixel_kernels.at[pixels - 1][vectors - 1]

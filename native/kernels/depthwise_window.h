@@ -34,16 +34,19 @@ struct Window {
   float* y;
   i64 y_pixel, channel, channels;
   const float* bias;
-  bool relu, past_caches;
+  bool relu;
+  float* halves;  // where y is streamed
   // The window's first pixel in the rows of x that only the next row of y will read, to be fetched; or null.
   const float* ahead;
   i64 ahead_row;  // from row to row
   bool ahead_y;   // whether to fetch y, too
 };
 
-// `left` of the last channels count.
+// As many vectors from `channel` on as `channels` leave; halves: null, or that y is streamed, and a vector for each
+// pixel.
 template <int P, int V>
-QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left, bool relu, bool past_caches) {
+QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 channel, i64 channels, bool relu,
+                               float* halves) {
   if (relu) {
     QUERN_UNROLL
     for (int p = 0; p < P; p++) {
@@ -51,13 +54,15 @@ QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 left,
       for (int v = 0; v < V; v++) acc[p][v] = max_or_b(vf{}, acc[p][v]);  // in this order NaN stays NaN
     }
   }
+  const i64 left = channels - channel;
   const bool whole = left >= V * W;
+  y += channel;
   QUERN_UNROLL
   for (int p = 0; p < P; p++, y += y_pixel) {
     QUERN_UNROLL
     for (int v = 0; v < V; v++)
-      if (has_streams && past_caches)
-        stream(y + v * W, acc[p][v]);
+      if (has_streams && halves)
+        stream_vector(y + v * W, acc[p][v], channel + v * W, halves + p * W);
       else if (whole)
         store(y + v * W, acc[p][v]);
       else
@@ -108,7 +113,7 @@ void window_tile(const Window& t) {
       }
     }
   }
-  write_pixels(acc, t.y + t.channel, t.y_pixel, t.channels - t.channel, t.relu, t.past_caches);
+  write_pixels(acc, t.y, t.y_pixel, t.channel, t.channels, t.relu, t.halves);
 }
 
 using WindowKernel = void (*)(const Window&);

@@ -11,7 +11,7 @@ struct Pass {
   i64 group, first, last, tap, taps;
 };
 
-// One tile of `rows` pixels; t.a and t.c are where its slab begins.
+// One tile of `rows` pixels; t.a and t.c are where its slab begins, t.sums the panels' sums.
 inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int rows, float* tile_copy) {
   const i64 depth = f.taps * g.run, zero = 0;
   const float* weights = f.weights + p.group * depth * round_up(g.outputs, W);
@@ -32,6 +32,7 @@ inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int
     t.bias = bias ? bias + panel * NR : nullptr;
     run_tile<copy_a ? A::steps : A::rows>(rows, t);
     t.ahead = nullptr;  // the first panel has fetched it
+    if (t.sums) t.sums++;
   }
 }
 
@@ -42,10 +43,8 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
     for (i64 k = 0; k < run; k += 16) __builtin_prefetch(a + offset[m] + k);
 }
 
-// Pixels [begin, end) of a slab. leave(first, rows) takes each tile from t.c, unless that is the slab's y.
-template <class Leave>
-void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 end, float* tile_copy, bool in_place,
-               const Leave& leave) {
+// Pixels [begin, end) of a slab.
+inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 end, float* tile_copy) {
   const i64 last = p.last, panel_floats = f.taps * g.run * NR;
   const bool at_once = walks_weights(g, f, p.last - p.first);
   const i64 panels = at_once ? last - p.first : 1;
@@ -57,13 +56,13 @@ void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 e
       p.taps = f.taps * (pass + 1) / passes - p.tap;
       for_tiles(end - begin, [&](i64 place, int rows) {
         const i64 first = begin + place;
-        t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + (in_place ? first : 0);
+        t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + first;
+        t.starts_sums = place == 0;
         if (f.in_line)
           t.ahead = t.a + f.a_offset[first] + rows * g.run, t.ahead_step = min(16, rows);
         else if (f.taps == 1)
           fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
         run_pass(g, f, p, t, rows, tile_copy);
-        if (!in_place) leave(first, rows);
       });
     }
   }
@@ -93,37 +92,27 @@ struct Slab {
   Pass pass;
 };
 
-// The pixels of a slab whose y, from c on, is streamed: a tile drains while the next one is made in `made`.
-inline void stream_tiles(const Gather& g, const Slabs& s, const Phase& f, Tile t, const Pass& p, i64 part, i64 pixels,
-                         float* tile_copy, float* made) {
-  const i64 c = g.outputs, line = round_up(c, 16), first = p.first * NR, last = min(p.last * NR, c);
-  const RowMoments moments{made + MR * line, made + (MR + 1) * line, made + (MR + 2) * line};
-  float* const y = t.c;
-  t.c = made;
-  for (i64 begin = 0; begin < pixels; begin += moment_pixels, part++) {
-    const i64 end = min(pixels, begin + moment_pixels);
-    run_tiles(g, f, t, p, begin, end, tile_copy, false, [&](i64 pixel, i64 rows) {
-      if (g.statistics && pixel == begin) moments.start(made, c);
-      if (g.statistics) moments.add(made, rows, c, first, last);
-      for (i64 r = 0; r < rows; r++)
-        for (i64 i = r * c + first; i < r * c + last; i += W) stream(y + pixel * c + i, load(made + i));
-    });
-    if (g.statistics) moments.finish(s.moments, part, end - begin, first, last);
-  }
-  end_streams();
+// The moments of some panels' columns over n pixels, from their sums.
+inline void finish_sums(const Gather& g, const Slabs& s, const Pass& p, const PanelSums* sums, i64 part, i64 n) {
+  for (i64 panel = p.first; panel < p.last; panel++, sums++)
+    for (i64 i = 0; i < min<i64>(NR, g.outputs - panel * NR); i += W) {
+      const vf first[1] = {load(sums->first + i)};
+      DoubleSum sum[1], square[1];
+      sum[0].add(load(sums->sum + i)), square[0].add(load(sums->square + i));
+      write_moments(s.moments, part, p.group * g.outputs + panel * NR + i, W, n, first, sum, square);
+    }
 }
 
 // The pixels of a slab that one phase has; a: where its source begins.
 inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Slab& u, const float* a, float* tile_copy,
-                      float* made) {
+                      PanelSums* sums) {
   const i64 rows = min(u.rows, f.rows - u.y), pixels = u.images * rows * f.columns, group = u.pass.group;
   if (pixels <= 0) return;
   Tile t{};
-  t.a = a, t.delta = f.delta;
+  t.a = a, t.delta = f.delta, t.streams = s.streams, t.sums = sums;
   t.c = f.y + u.n * g.y_image + u.y * g.y_row + group * g.outputs;
   Pass pass = u.pass;
   pass.taps = f.taps;
-  const bool common = f.tiles == TileKind::common;
   if (f.tiles == TileKind::neighbours) run_rows(g, s, f, t, group, u.images, rows);
   if (f.tiles == TileKind::dots) {
     const float* weights = f.weights + group * g.outputs * f.taps * g.run;
@@ -131,19 +120,21 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
                    g.bias ? g.bias + group * g.outputs : nullptr, g.relu},
                   pixels, g.outputs);
   }
-  const auto none = [](i64, i64) {};
-  if (made) return stream_tiles(g, s, f, t, pass, u.place * s.blocks, pixels, tile_copy, made);
-  if (!g.statistics && common) return run_tiles(g, f, t, pass, 0, pixels, tile_copy, true, none);
+  const bool common = f.tiles == TileKind::common;
   // Slabs of y are whole rows of whole images, or rows of one.
   const i64 origin = (u.n * f.rows + u.y) * f.columns, channel = group * g.outputs;
-  const i64 block = walks_weights(g, f, pass.last - pass.first) && common ? moment_pixels : pixels;
+  const bool in_cache = g.statistics && common && walks_weights(g, f, pass.last - pass.first);
+  const i64 block = in_cache ? moment_pixels : pixels;
   for (i64 begin = 0, part = u.place * s.blocks; begin < pixels; begin += block, part++) {
     const i64 end = min(pixels, begin + block);
-    if (common) run_tiles(g, f, t, pass, begin, end, tile_copy, true, none);
-    if (g.statistics)
+    if (common) run_tiles(g, f, t, pass, begin, end, tile_copy);
+    if (sums)
+      finish_sums(g, s, pass, sums, part, end - begin);
+    else if (g.statistics)
       for_vectors(part, channel + pass.first * NR, channel + min(pass.last * NR, g.outputs), origin + begin,
                   origin + end, ColumnMoments<>{f.y, s.moments});
   }
+  if (s.streams) end_streams();
 }
 
 inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
@@ -156,12 +147,12 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
                y,
                min(s.rows, g.phases[0].rows - y),
                {group, s.panels * chunk / s.chunks, s.panels * (chunk + 1) / s.chunks, 0, 0}};
-  float* own = s.copies + worker * (s.copy_floats + s.tile_floats + s.made_floats);
-  float *tile_copy = own + s.copy_floats, *made = s.made_floats ? tile_copy + s.tile_floats : nullptr;
+  float *own = s.copies + worker * (s.copy_floats + s.tile_floats), *tile_copy = own + s.copy_floats;
+  PanelSums* sums = s.sums ? s.sums + worker * s.panels : nullptr;
   if (s.padded) pad_slab(g, s, own, group, n, u.images, y);
   const float* a =
       s.padded ? own : g.x + n * s.image + (y * g.step_h + s.top) * s.row + s.left * s.pixel + group * g.channels;
-  for (i64 i = 0; i < g.phase_count; i++) run_phase(g, s, g.phases[i], u, a, tile_copy, made);
+  for (i64 i = 0; i < g.phase_count; i++) run_phase(g, s, g.phases[i], u, a, tile_copy, sums);
 }
 
 // At least one phase.

@@ -47,11 +47,20 @@ QUERN_INLINE void prefetch(const float* x, i64 floats) {
   for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }
 
-// Whether `count` floats from y on are more than a cache keeps until they are read, beside as many that were read for
-// them, and lie on whole lines: then they are best streamed.
+// Whether y(rows,columns) is more than a cache keeps until it is read, beside as much that was read for it, and its
+// rows are whole lines: then it is best streamed.
 constexpr i64 uncached = i64(4) << 20;
-inline bool streams_past_caches(const float* y, i64 count) {
-  return has_streams && count >= uncached && reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
+inline bool streams_past_caches(const float* y, i64 rows, i64 columns) {
+  const bool lines = columns % 16 == 0 && reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
+  return has_streams && lines && rows * columns >= uncached;
+}
+
+// Streams one vector of the columns of y, whose others come before and after it but not at once: of two that share a
+// line the first waits in `half` for the second.
+QUERN_INLINE void stream_vector(float* y, vf value, i64 column, float* half) {
+  if (W < 16 && column % 16 == 0) return store(half, value);
+  if (W < 16) stream(y - W, load(half));
+  stream(y, value);
 }
 
 // Declares every op's float32 kernel; a family defines those it has, install.cpp lists them.

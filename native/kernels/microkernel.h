@@ -26,6 +26,11 @@ constexpr bool copy_a = true;
 constexpr bool copy_a = false;
 #endif
 
+// Of the columns of a panel: the first row's values, and what all rows deviate from them, summed up in float.
+struct PanelSums {
+  float first[NR], sum[NR], square[NR];
+};
+
 // c[c_offset[m] + column] = bias + Σ_tap Σ_k A(m, tap, k) · b[(tap·run + k)·b_step + column], for columns of one panel
 struct Tile {
   const float* a;
@@ -41,6 +46,9 @@ struct Tile {
   const float* bias;  // what the sums start with; null: zero
   bool accumulate;    // add what c holds
   bool relu;
+  bool streams;        // c goes past the caches
+  PanelSums* sums;     // that what is stored is added to, whole vectors of it; null: none
+  bool starts_sums;    // with this tile
   const float* ahead;  // what will be read soon: fetched into L2, so much of it with each k; null: nothing
   i64 ahead_step;      // floats: in bursts of whole lines it would keep the tile's own loads waiting
 };
@@ -53,7 +61,8 @@ enum class A {
 
 template <int M, int N>
 QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
-  const bool fetch = t.taps * t.run >= 16;  // enough to do until the stores, which would wait for their lines
+  // Where there is enough to do until the stores, which would wait for their lines.
+  const bool fetch = t.taps * t.run >= 16 && !(has_streams && t.streams);
   QUERN_UNROLL
   for (int m = 0; m < M; m++) {
     QUERN_UNROLL
@@ -61,6 +70,23 @@ QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
       acc[m][v] = t.bias ? load(t.bias + v * W) : vf{};
       if (fetch) __builtin_prefetch(t.c + t.c_offset[m] + v * W, 1);
     }
+  }
+}
+
+template <int M, int N>
+QUERN_INLINE void add_rows(PanelSums& s, const vf (&rows)[M][N], bool first) {
+  QUERN_UNROLL
+  for (int v = 0; v < N; v++) {
+    const vf base = first ? rows[0][v] : load(s.first + v * W);
+    vf sum = first ? vf{} : load(s.sum + v * W);
+    vf square[2] = {first ? vf{} : load(s.square + v * W), {}};  // two, so that fewer wait for the one before
+    QUERN_UNROLL
+    for (int m = 0; m < M; m++) {
+      const vf d = rows[m][v] - base;
+      sum += d, square[m % 2] += d * d;
+    }
+    if (first) store(s.first + v * W, base);
+    store(s.sum + v * W, sum), store(s.square + v * W, square[0] + square[1]);
   }
 }
 
@@ -79,7 +105,10 @@ QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
       for_each<M, N>([&](int m, int v) { acc[m][v] += left(v) >= W ? load(at(m, v)) : load_first(at(m, v), left(v)); });
   }
   if (t.relu) for_each<M, N>([&](int m, int v) { acc[m][v] = max_or_b(vf{}, acc[m][v]); });  // so NaN stays NaN
-  if (whole)
+  if (t.sums) add_rows(*t.sums, acc, t.starts_sums);
+  if (has_streams && t.streams)
+    for_each<M, N>([&](int m, int v) { stream(at(m, v), acc[m][v]); });
+  else if (whole)
     for_each<M, N>([&](int m, int v) { store(at(m, v), acc[m][v]); });
   else
     for_each<M, N>([&](int m, int v) { store_lanes(at(m, v), acc[m][v], left(v)); });

@@ -88,40 +88,6 @@ struct ColumnMoments {
   }
 };
 
-// The same of rows that come a few at a time, summed up in float: of a few hundred.
-struct RowMoments {
-  float *shift, *sum, *square;  // (c)
-
-  // The first row is what the others deviate from.
-  void start(const float* row, i64 c) const {
-    for (i64 i = 0; i < c; i += W) store(shift + i, load(row + i)), store(sum + i, vf{}), store(square + i, vf{});
-  }
-  void add(const float* x, i64 rows, i64 c, i64 first, i64 last) const {
-    for (i64 i = first; i < last; i += W) {
-      const vf base = load(shift + i);
-      vf s = load(sum + i), q = load(square + i), q_odd{};  // two sums, so that few rows wait for the one before
-      i64 r = 0;
-      for (; r + 2 <= rows; r += 2) {
-        const vf d = load(x + r * c + i) - base, e = load(x + (r + 1) * c + i) - base;
-        s += d + e, q += d * d, q_odd += e * e;
-      }
-      if (r < rows) {
-        const vf d = load(x + r * c + i) - base;
-        s += d, q += d * d;
-      }
-      store(sum + i, s), store(square + i, q + q_odd);
-    }
-  }
-  void finish(const Moments& out, i64 part, i64 n, i64 first, i64 last) const {
-    for (i64 i = first; i < last; i += W) {
-      const vf base[1] = {load(shift + i)};
-      DoubleSum sums[1], squares[1];
-      sums[0].add(load(sum + i)), squares[0].add(load(square + i));
-      write_moments(out, part, i, W, n, base, sums, squares);
-    }
-  }
-};
-
 // mean, rstd and the running statistics that p asks for
 template <class Args>
 void write_statistics(const Args& p, const Moments& m) {

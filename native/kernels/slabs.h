@@ -56,11 +56,11 @@ struct Slabs {
   i64 height, width;       // of the source of a slab
   i64 image, row, pixel;   // strides of the source
   float* copies;
-  // Per worker: the padded slab, the copy of a tile where A is copied, and a tile of y on its way past the caches with
-  // the sums of its columns.
-  i64 copy_floats, tile_floats, made_floats;
-  i64 blocks;       // of moment_pixels in a slab
-  Moments moments;  // of each, if wanted
+  i64 copy_floats, tile_floats;  // per worker: the padded slab, the copy of a tile where A is copied
+  i64 blocks;                    // of moment_pixels in a slab
+  Moments moments;               // of each, if wanted
+  PanelSums* sums;               // of each worker's panels, if the tiles themselves take the statistics
+  bool streams;                  // y goes past the caches
 };
 
 // row_tile.h serves where there is one vector of outputs, and in each row of taps three neighbours, which are one tap
@@ -172,23 +172,27 @@ inline bool walks_weights(const Gather& g, const Phase& f, i64 panels) {
   return copy_a || panels * f.taps * g.run * NR <= weight_floats;
 }
 
-// Whether y is streamed past the caches: its tiles would wait for lines from memory that they overwrite.
-inline bool streams(const Gather& g, const Slabs& s) {
+// Whether each tile makes all of some pixels of y before the next ones, in whole vectors.
+inline bool makes_pixels(const Gather& g, const Slabs& s) {
   const Phase& f = g.phases[0];
-  const bool dense = g.phase_count == 1 && g.groups == 1 && g.y_pixel == g.outputs && g.outputs % W == 0;
-  return dense && f.tiles == TileKind::common && walks_weights(g, f, s.panels) &&
-         streams_past_caches(f.y, g.images * f.rows * f.columns * g.outputs);
+  return g.phase_count == 1 && f.tiles == TileKind::common && walks_weights(g, f, s.panels) && g.outputs % W == 0;
 }
 
 inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   for (i64 i = 0; i < g.phase_count; i++)
     if (!make_phase_tables(g, s, g.phases[i], context)) return false;
-  s.made_floats = streams(g, s) ? (MR + 3) * round_up(g.outputs, 16) : 0;
-  s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats + s.made_floats) * context.threads);
+  s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats) * context.threads);
   if (!s.copies) return false;
-  s.blocks = ceil_div(s.images * s.rows * g.phases[0].columns, moment_pixels);
+  const Phase& f = g.phases[0];
+  const bool pixels = makes_pixels(g, s);
+  // Its tiles would wait for lines from memory that they overwrite.
+  s.streams = pixels && g.groups == 1 && g.y_pixel == g.outputs &&
+              streams_past_caches(f.y, g.images * f.rows * f.columns, g.outputs);
+  if (!g.statistics) return true;
+  if (pixels) s.sums = scratch<PanelSums>(context, s.panels * context.threads);
+  s.blocks = ceil_div(s.images * s.rows * f.columns, moment_pixels);
   const i64 parts = s.across_y * s.across_n * s.blocks;
-  return !g.statistics || make_moments(s.moments, parts, g.groups * g.outputs, context);
+  return (s.sums || !pixels) && make_moments(s.moments, parts, g.groups * g.outputs, context);
 }
 
 // out(width,pixel) = a row of pixels from column `left` of x(columns,x_pixel) on, `channels` of each; zeros around

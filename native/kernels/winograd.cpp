@@ -161,6 +161,7 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
   const TileGrid& g = p.grid;
   const i64 columns = min<i64>(NR, p.outputs - panel * NR), outputs = p.outputs, line = g.columns * outputs;
   const vf low = set1(p.relu ? 0 : -infinity);
+  float halves[made * made * W];  // of a tile
   Statistics s{};
   for (i64 tile = begin; tile < end; tile++, products += p.tile) {
     const i64 down = min<i64>(made, g.rows - g.row(tile)), across = min<i64>(made, g.columns - g.column(tile));
@@ -201,7 +202,7 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
         }
         for (i64 j = 0; j < across; j++) {
           if (p.streams)
-            stream(to + j * outputs, y[j]);
+            stream_vector(to + j * outputs, y[j], panel * NR + v * W, halves + (i * made + j) * W);
           else
             store_lanes(to + j * outputs, y[j], columns - v * W);
           if (STATISTICS) s.add<1>(v, {y[j]});
@@ -239,7 +240,7 @@ void run_task(const Pass& p, i64 task, float* memory) {
 
 void run_pass(Pass& p, Context& context) {
   const i64 tiles = p.grid.tiles, threads = context.threads;
-  p.streams = p.outputs % W == 0 && streams_past_caches(p.y, tiles * made * made * p.outputs);
+  p.streams = streams_past_caches(p.y, tiles * made * made, p.outputs);
   p.panels = ceil_div(p.outputs, NR);
   p.together = copy_a ? p.panels : 1;
   p.pixel = odd_lines(p.x.channels), p.tile = odd_lines(places * min<i64>(NR, round_up(p.outputs, W)));

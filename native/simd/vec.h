@@ -49,11 +49,15 @@ typedef std::int32_t vi_unaligned __attribute__((vector_size(W * 4), aligned(4),
 
 QUERN_INLINE vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 QUERN_INLINE void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
-// Stores past the caches, without reading the line first: for what is too large to stay there. Only where a vector is a
-// whole line (a multiple of 64 bytes is asked of p) and after the last one end_streams.
-#ifdef __AVX512F__
+// Stores past the caches, without reading the line first: for what is too large to stay there. p is a multiple of a
+// vector's size, the vectors of a line follow one another closely, and after the last one comes end_streams.
+#if defined(__AVX512F__)
 constexpr bool has_streams = true;
 QUERN_INLINE void stream(float* p, vf v) { _mm512_stream_ps(p, v); }
+QUERN_INLINE void end_streams() { _mm_sfence(); }
+#elif defined(__AVX2__)
+constexpr bool has_streams = true;
+QUERN_INLINE void stream(float* p, vf v) { _mm256_stream_ps(p, v); }
 QUERN_INLINE void end_streams() { _mm_sfence(); }
 #else
 constexpr bool has_streams = false;

@@ -241,7 +241,8 @@ TEST(conv_too_large_for_caches) {
 
 TEST(conv_depthwise_too_large_for_caches) {
   for (const Conv& c :
-       {Conv{1, 16, 725, 725, 16, 1, 3, 1, 1, 0, 1, 1, 1, 16}, Conv{1, 16, 725, 725, 16, 1, 2, 2, 2, 0, 0, 1, 1, 16}})
+       {Conv{1, 48, 300, 301, 48, 1, 3, 1, 1, 0, 1, 1, 1, 48}, Conv{1, 48, 301, 300, 48, 1, 2, 2, 2, 0, 0, 1, 1, 48},
+        Conv{1, 16, 725, 725, 16, 1, 2, 1, 1, 0, 0, 1, 1, 16}})
     check_images(c, operands_of(c));
 }
 
