@@ -31,8 +31,8 @@ inline i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_w
 
 inline void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  w.together = min<i64>(w.panels, 128 / NR);
-  w.panel_groups = ceil_div(w.panels, w.together);
+  w.panel_groups = ceil_div(w.panels, 160 / NR);
+  w.together = ceil_div(w.panels, w.panel_groups);
   // Few enough for the copies to share L2, many enough to pay for loading the sums again.
   const i64 most = min<i64>(1024, 32768 / (NR * w.together));
   const i64 fit = max<i64>(64, min(most, ceil_div(pixels, 4 * threads)));
