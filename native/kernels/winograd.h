@@ -31,7 +31,7 @@ inline TileGrid make_grid(i64 n, i64 rows, i64 columns) {
 
 // What pays for the transforms: enough channels to multiply, enough tiles to share those of the weights, and no more
 // than two thirds of the multiplications.
-constexpr i64 least_channels = W < 16 ? 24 : 16, least_tiles = 16;
+constexpr i64 least_channels = W < 8 ? 24 : 16, least_tiles = 16;
 template <class Args>
 bool suits_winograd(const Args& p) {
   if (p.kh != 3 || p.kw != 3 || p.stride_h != 1 || p.stride_w != 1 || p.dil_h != 1 || p.dil_w != 1 || p.groups != 1)
