@@ -6,8 +6,9 @@ namespace quern::QUERN_ISA {
 
 namespace {
 
-// Of a block's tiles and their products: they stay near L1 where the weights stay in L2, else share L2 with a panel.
-constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 128 << 10;
+// Floats of a block's tiles and their products: they stay near L1 where the weights stay in L2, else share L2 with a
+// panel. Weights that no cache holds come from memory for each block, which is at least so many tiles then.
+constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 128 << 10, many_tiles = 48;
 
 // One pass: y(n,rows,columns,outputs) from x. A task makes one block of tiles, or one chunk of its panels.
 struct Pass {
@@ -244,8 +245,9 @@ void run_pass(Pass& p, Context& context) {
   p.panels = ceil_div(p.outputs, NR);
   p.together = copy_a ? p.panels : 1;
   p.pixel = odd_lines(p.x.channels), p.tile = odd_lines(places * min<i64>(NR, round_up(p.outputs, W)));
-  const i64 floats = places * p.x.channels * p.outputs <= small_weights ? small_block : large_block;
-  const i64 most = max<i64>(1, floats / (places * p.pixel + p.together * p.tile) / MR) * MR;
+  const i64 weights = places * p.x.channels * p.outputs, floats = weights <= small_weights ? small_block : large_block;
+  const i64 fit = floats / (places * p.pixel + p.together * p.tile);
+  const i64 most = max<i64>(1, (weights < uncached ? fit : max(fit, many_tiles)) / MR) * MR;
   p.blocks = min(tiles, round_up(ceil_div(tiles, most), threads));
   p.chunks = p.blocks % threads == 0 ? 1 : min(p.panels, ceil_div(4 * threads, p.blocks));
   const i64 block = ceil_div(tiles, p.blocks);
