@@ -33,8 +33,10 @@ inline void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
   w.panel_groups = ceil_div(w.panels, 160 / NR);
   w.together = ceil_div(w.panels, w.panel_groups);
-  // Few enough for the copies to share L2, many enough to pay for loading the sums again.
-  const i64 most = min<i64>(1024, 32768 / (NR * w.together));
+  // Few enough for dy, and x where every tile reads it as it lies, to share L2; many enough to pay for loading the sums
+  // again.
+  const i64 x_pixels = w.taps == 1 ? max<i64>(128, 49152 / max<i64>(1, w.channels)) : 1024;
+  const i64 most = min(x_pixels, min<i64>(1024, 32768 / (NR * w.together)));
   const i64 fit = max<i64>(64, min(most, ceil_div(pixels, 4 * threads)));
   w.images = max<i64>(1, min<i64>(fit / image_pixels, p.n));
   w.unit_rows = ceil_div(p.oh, ceil_div(p.oh, max<i64>(1, fit / p.ow)));
