@@ -60,7 +60,7 @@ inline Plan make_plan(const Args& p, int threads) {
   w.channels = p.ic / w.groups;
   w.outputs = p.oc / w.groups;
   w.taps = i64(p.kh) * p.kw;
-  w.kind = w.channels < (MR + 1) / 2 ? A::rows : A::steps;
+  w.kind = 2 * w.channels <= MR ? A::rows : A::steps;
   w.neighbours = w.kind == A::steps && w.outputs <= W && p.kw == 3 && p.stride_w == 1 && p.dil_w == 1;
   w.panels = ceil_div(w.outputs, NR);
   w.rows = w.taps * w.channels;
