@@ -13,7 +13,8 @@ struct Unit {
   const float* dy;                             // (pixels,oc) from the first panel on
 };
 
-// What the next unit will read, fetched while this one computes: dy, then x, spread over all pixels of all tiles.
+// What the next unit will read, fetched while this one computes: dy, then x, from tile to tile, a little with each
+// pixel.
 struct Ahead {
   const float *dy, *x;
   i64 dy_floats, floats, step, at;

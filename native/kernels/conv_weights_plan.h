@@ -31,9 +31,11 @@ inline i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_w
 
 inline void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  w.panel_groups = ceil_div(w.panels, 160 / NR);
+  // Fewer groups where they come out even; a power of two of panels stays one of groups, which threads share evenly.
+  const i64 few = ceil_div(w.panels, 160 / NR);
+  w.panel_groups = w.panels % few == 0 ? few : ceil_div(w.panels, 128 / NR);
   w.together = ceil_div(w.panels, w.panel_groups);
-  // Few enough for dy, and x where every tile reads it as it lies, to share L2; many enough to pay for loading the sums
+  // Few enough for dy, and x of 1×1, which is rarely copied, to share L2; many enough to pay for loading the sums
   // again.
   const i64 x_pixels = w.taps == 1 ? max<i64>(128, 49152 / max<i64>(1, w.channels)) : 1024;
   const i64 most = min(x_pixels, min<i64>(1024, 32768 / (NR * w.together)));
@@ -60,7 +62,7 @@ inline Plan make_plan(const Args& p, int threads) {
   w.channels = p.ic / w.groups;
   w.outputs = p.oc / w.groups;
   w.taps = i64(p.kh) * p.kw;
-  w.kind = 2 * w.channels <= MR ? A::rows : A::steps;
+  w.kind = w.taps > 1 && 2 * w.channels <= MR ? A::rows : A::steps;
   w.neighbours = w.kind == A::steps && w.outputs <= W && p.kw == 3 && p.stride_w == 1 && p.dil_w == 1;
   w.panels = ceil_div(w.outputs, NR);
   w.rows = w.taps * w.channels;

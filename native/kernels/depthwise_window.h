@@ -18,7 +18,7 @@ struct Strip {
   i64 begin, end;
 };
 // How many channels of the rows of x go before the others: as many as let three rows stay in the first cache, but about
-// 512 bytes, since what is shorter is slow to fetch.
+// 512 bytes, since what is shorter is slow to fetch; of whole lines, which streaming relies on.
 inline i64 strip_channels(i64 channels, i64 width) {
   const i64 fits = max<i64>(128, 1820 / max<i64>(1, width)), strips = max<i64>(1, (channels + fits / 2) / fits);
   return round_up(ceil_div(channels, strips), 32);
@@ -42,8 +42,8 @@ struct Window {
   bool ahead_y;   // whether to fetch y, too
 };
 
-// As many vectors from `channel` on as `channels` leave; halves: null, or that y is streamed, and a vector for each
-// pixel.
+// From `channel` on, of `channels`. halves: null, or y is streamed and what waits for the other half of a line stands
+// there, a vector for each pixel.
 template <int P, int V>
 QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 channel, i64 channels, bool relu,
                                float* halves) {

@@ -26,6 +26,7 @@ struct DotTile {
   bool relu;
 };
 
+// sum[p][o] += x[p][at..] · w[o][k..], lane by lane; `lanes` of them
 template <int O, int P>
 QUERN_INLINE void add_dots(vf (&sum)[P][O], const float* const (&x)[P], const float* const (&w)[O], i64 at, i64 k,
                            i64 lanes) {

@@ -59,7 +59,7 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
         t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + first;
         t.starts_sums = place == 0;
         if (f.in_line)
-          t.ahead = t.a + f.a_offset[first] + rows * g.run, t.ahead_step = min(16, rows);
+          t.ahead = t.a + f.a_offset[first] + rows * g.run, t.ahead_step = rows;
         else if (f.taps == 1)
           fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
         run_pass(g, f, p, t, rows, tile_copy);

@@ -11,8 +11,8 @@ using Args = args::matmul<float>;
 constexpr i64 k_block = 512;        // rows of a packed panel of B: 64 KB with AVX-512
 constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
 constexpr i64 m_block = 266;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
-// Multiply-adds from which on waiting for one packing of B is short: narrow vectors take longer for as many.
-constexpr i64 large_work = i64(W * W) << 20;
+// Multiply-adds from which on waiting for one packing of B is short, by measurement.
+constexpr i64 large_work = i64(1) << (W < 16 ? 26 : 28);
 constexpr i64 most_shared = i64(16) << 20;  // floats of a packed B that all tasks share
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.

@@ -1,7 +1,7 @@
 // Matrix product as dot products, for operands that are both contiguous in k: nothing is packed. It wins where each
 // element of b meets too few rows of a to pay for a transposition: linear layers with small batches.
 #pragma once
-#include "pack.h"
+#include "dot_tile.h"
 
 namespace quern::QUERN_ISA {
 
@@ -12,34 +12,6 @@ constexpr int dot_rows = 3, dot_columns = 4;
 #else
 constexpr int dot_rows = 2, dot_columns = 4;
 #endif
-
-// sum(rows,columns) += a(rows,k) · b(columns,k)ᵀ, accumulated per lane
-template <int M, int N>
-QUERN_INLINE void dot_tile(vf (&sum)[M][N], const float* const (&a)[M], const float* const (&b)[N], i64 k) {
-  i64 at = 0;
-  for (; at + W <= k; at += W) {
-    vf x[M];
-    QUERN_UNROLL
-    for (int m = 0; m < M; m++) x[m] = load(a[m] + at);
-    QUERN_UNROLL
-    for (int n = 0; n < N; n++) {
-      vf y = load(b[n] + at);
-      QUERN_UNROLL
-      for (int m = 0; m < M; m++) sum[m][n] += x[m] * y;
-    }
-  }
-  if (at == k) return;
-  const int left = static_cast<int>(k - at);
-  vf x[M];
-  QUERN_UNROLL
-  for (int m = 0; m < M; m++) x[m] = load_first(a[m] + at, left);
-  QUERN_UNROLL
-  for (int n = 0; n < N; n++) {
-    vf y = load_first(b[n] + at, left);
-    QUERN_UNROLL
-    for (int m = 0; m < M; m++) sum[m][n] += x[m] * y;
-  }
-}
 
 // Rows [m0, m1) and columns [n0, n1) of out(m,n) = a(m,k) · b(n,k)ᵀ + bias(n), ReLU if relu
 inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a, const float* b, i64 m0, i64 m1, i64 n0,
@@ -53,14 +25,17 @@ inline void dot_matmul(const args::matmul<float>& p, float* out, const float* a,
         const float *row[dot_rows], *column[dot_columns];
         for (int m = 0; m < dot_rows; m++) row[m] = a + min<i64>(i + m, m1 - 1) * p.a_row_stride + k0;
         for (int n = 0; n < dot_columns; n++) column[n] = b + min<i64>(j + n, n1 - 1) * p.b_col_stride + k0;
-        vf sum[dot_rows][dot_columns] = {};
-        dot_tile(sum, row, column, min<i64>(block, p.k - k0));
+        vf sum[dot_columns][dot_rows] = {};
+        const i64 k = min<i64>(block, p.k - k0);
+        i64 at = 0;
+        for (; at + W <= k; at += W) add_dots(sum, column, row, at, at, W);
+        if (at < k) add_dots(sum, column, row, at, at, k - at);
         alignas(64) float y[round_up(dot_rows * dot_columns, W)];
         tile_sums(y, sum);
         for (i64 m = 0; m < min<i64>(dot_rows, m1 - i); m++)
           for (i64 n = 0; n < min<i64>(dot_columns, n1 - j); n++) {
             float* c = out + (i + m) * p.n + j + n;
-            const float total = y[m * dot_columns + n] + (!first ? *c : p.bias ? p.bias[j + n] : 0);
+            const float total = y[n * dot_rows + m] + (!first ? *c : p.bias ? p.bias[j + n] : 0);
             *c = last && p.relu && total <= 0 ? 0 : total;
           }
       }

@@ -58,6 +58,7 @@ inline bool streams_past_caches(const float* y, i64 rows, i64 columns) {
 // Streams one vector of the columns of y, whose others come before and after it but not at once: of two that share a
 // line the first waits in `half` for the second.
 QUERN_INLINE void stream_vector(float* y, vf value, i64 column, float* half) {
+  static_assert(!has_streams || W >= 8);
   if (W < 16 && column % 16 == 0) return store(half, value);
   if (W < 16) stream(y - W, load(half));
   stream(y, value);

@@ -27,7 +27,7 @@ constexpr bool copy_a = false;
 #endif
 
 // Of the columns of a panel: the first row's values, and what all rows deviate from them, summed up in float.
-struct PanelSums {
+struct alignas(64) PanelSums {
   float first[NR], sum[NR], square[NR];
 };
 
@@ -74,7 +74,7 @@ QUERN_INLINE void start(vf (&acc)[M][N], const Tile& t) {
 }
 
 template <int M, int N>
-QUERN_INLINE void add_rows(PanelSums& s, const vf (&rows)[M][N], bool first) {
+QUERN_INLINE void add_to_sums(PanelSums& s, const vf (&rows)[M][N], bool first) {
   QUERN_UNROLL
   for (int v = 0; v < N; v++) {
     const vf base = first ? rows[0][v] : load(s.first + v * W);
@@ -105,7 +105,7 @@ QUERN_INLINE void finish(vf (&acc)[M][N], const Tile& t) {
       for_each<M, N>([&](int m, int v) { acc[m][v] += left(v) >= W ? load(at(m, v)) : load_first(at(m, v), left(v)); });
   }
   if (t.relu) for_each<M, N>([&](int m, int v) { acc[m][v] = max_or_b(vf{}, acc[m][v]); });  // so NaN stays NaN
-  if (t.sums) add_rows(*t.sums, acc, t.starts_sums);
+  if (t.sums) add_to_sums(*t.sums, acc, t.starts_sums);
   if (has_streams && t.streams)
     for_each<M, N>([&](int m, int v) { stream(at(m, v), acc[m][v]); });
   else if (whole)

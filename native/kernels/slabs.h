@@ -184,15 +184,15 @@ inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   s.copies = scratch<float>(context, (s.copy_floats + s.tile_floats) * context.threads);
   if (!s.copies) return false;
   const Phase& f = g.phases[0];
-  const bool pixels = makes_pixels(g, s);
+  const bool by_pixels = makes_pixels(g, s);
   // Its tiles would wait for lines from memory that they overwrite.
-  s.streams = pixels && g.groups == 1 && g.y_pixel == g.outputs &&
+  s.streams = by_pixels && g.groups == 1 && g.y_pixel == g.outputs &&
               streams_past_caches(f.y, g.images * f.rows * f.columns, g.outputs);
   if (!g.statistics) return true;
-  if (pixels) s.sums = scratch<PanelSums>(context, s.panels * context.threads);
+  if (by_pixels) s.sums = scratch<PanelSums>(context, s.panels * context.threads);
   s.blocks = ceil_div(s.images * s.rows * f.columns, moment_pixels);
   const i64 parts = s.across_y * s.across_n * s.blocks;
-  return (s.sums || !pixels) && make_moments(s.moments, parts, g.groups * g.outputs, context);
+  return (s.sums || !by_pixels) && make_moments(s.moments, parts, g.groups * g.outputs, context);
 }
 
 // out(width,pixel) = a row of pixels from column `left` of x(columns,x_pixel) on, `channels` of each; zeros around

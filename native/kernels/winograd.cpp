@@ -7,8 +7,10 @@ namespace quern::QUERN_ISA {
 namespace {
 
 // Floats of a block's tiles and their products: they stay near L1 where the weights stay in L2, else share L2 with a
-// panel. Weights that no cache holds come from memory for each block, which is at least so many tiles then.
-constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 128 << 10, many_tiles = 48;
+// panel.
+constexpr i64 small_block = 48 << 10, large_block = 160 << 10, small_weights = 128 << 10;
+// Weights that no cache holds come from memory for each block: of about so many tiles then, if the threads leave them.
+constexpr i64 many_tiles = 48;
 
 // One pass: y(n,rows,columns,outputs) from x. A task makes one block of tiles, or one chunk of its panels.
 struct Pass {

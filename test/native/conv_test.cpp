@@ -49,29 +49,31 @@ void check_forward(const Conv& c, const Operands& operands) {
   }
 }
 
-// Those of y while it is made, against those of y as it is.
-void check_statistics(const Conv& c, const Operands& operands) {
+// Those of y while it is made, against those of y as it should be.
+void check_statistics(const Conv& c, const Operands& operands, bool relu = false) {
   if (c.n == 0) return;
   args::conv2d<float> args{};
   set_shape(args, c);
-  Buffer<float> y(c.y()), mean(c.oc), rstd(c.oc), running_mean(c.oc), running_var(c.oc);
+  Buffer<float> y(c.y()), expected(c.y()), mean(c.oc), rstd(c.oc), running_mean(c.oc), running_var(c.oc);
   Buffer<double> exact_mean(c.oc), exact_rstd(c.oc), exact_running_mean(c.oc), exact_running_var(c.oc);
   float* const running[] = {running_mean, running_var};
   double* const exact_running[] = {exact_running_mean, exact_running_var};
   const i32 rows = args.n * args.oh * args.ow, known = rows > 1 ? 2 : 0;
-  args.x = operands.x, args.w = operands.w, args.bias = operands.bias, args.y = y;
-  args.running = running, args.running_count = known, args.eps = 1e-5, args.momentum = 0.25;
+  args.x = operands.x, args.w = operands.w, args.bias = operands.bias, args.y = expected, args.relu = relu;
+  args.eps = 1e-5, args.momentum = 0.25;
   Workers serial(1);
-  args.mean = mean, args.rstd = rstd;
+  reference::conv2d<float>(args, serial);
+  for (i64 i = 0; i < c.oc; i++) exact_running_mean[i] = 1, exact_running_var[i] = 2;
+  reference::batch_norm_stats<double>(
+      {exact_mean, exact_rstd, converted<double>(expected), exact_running, known, rows, c.oc, args.eps, args.momentum},
+      serial);
+  args.y = y, args.mean = mean, args.rstd = rstd, args.running = running, args.running_count = known;
+  const double rounding = std::max(1e-6, tolerance(c, expected) / 20);  // of sums, which whole numbers do not have
   on_every_backend([&](const Kernels& kernels, Context& context) {
-    mean.poison(), rstd.poison();
-    for (i64 i = 0; i < c.oc; i++)
-      running_mean[i] = exact_running_mean[i] = 1, running_var[i] = exact_running_var[i] = 2;
+    y.poison(), mean.poison(), rstd.poison();
+    for (i64 i = 0; i < c.oc; i++) running_mean[i] = 1, running_var[i] = 2;
     kernels.conv2d(args, context);
-    const Buffer<double> exact = converted<double>(y);
-    reference::batch_norm_stats<double>(
-        {exact_mean, exact_rstd, exact, exact_running, known, rows, c.oc, args.eps, args.momentum}, serial);
-    const double rounding = std::max(1e-6, tolerance(c, y) / 20);  // of sums, which whole numbers do not have
+    CHECK_CLOSE(y, expected, tolerance(c, expected));
     CHECK_CLOSE(mean, exact_mean, rounding);
     CHECK_CLOSE(rstd, exact_rstd, 3e-6);
     if (known) {
@@ -241,45 +243,60 @@ TEST(conv_too_large_for_caches) {
 
 TEST(conv_depthwise_too_large_for_caches) {
   for (const Conv& c :
-       {Conv{1, 48, 300, 301, 48, 1, 3, 1, 1, 0, 1, 1, 1, 48}, Conv{1, 48, 301, 300, 48, 1, 2, 2, 2, 0, 0, 1, 1, 48},
+       {Conv{1, 48, 300, 302, 48, 1, 3, 1, 1, 0, 1, 1, 1, 48}, Conv{1, 48, 301, 300, 48, 1, 2, 2, 2, 0, 0, 1, 1, 48},
         Conv{1, 16, 725, 725, 16, 1, 2, 1, 1, 0, 0, 1, 1, 16}})
     check_images(c, operands_of(c));
 }
 
 // Results that are streamed past the caches are those of the images one by one, which are not.
 TEST(conv_3x3_too_large_for_caches) {
-  const Conv whole{4, 16, 259, 255, 16, 3, 3, 1, 1, 1, 1};
+  const Conv whole{4, 16, 149, 150, 48, 3, 3, 1, 1, 1, 1}, turned{4, 48, 149, 150, 16, 3, 3, 1, 1, 1, 1};
   const Buffer<float> x = integers(whole.x(), -3, 3, 1), w = integers(whole.weights(), -3, 3, 2);
-  Buffer<float> y(whole.y()), expected(whole.y());
+  const Buffer<float> residual = integers(whole.y(), -3, 3, 3);
+  Buffer<float> y(whole.y()), expected(whole.y()), mean(whole.oc), rstd(whole.oc);
+  Buffer<float> expected_mean(whole.oc), expected_rstd(whole.oc);
+  const i64 x_image = whole.x() / whole.n, y_image = whole.y() / whole.n;
   args::conv2d<float> args{};
   on_every_backend([&](const Kernels& kernels, Context& context) {
-    y.poison(), expected.poison();
+    y.poison(), expected.poison(), mean.poison(), rstd.poison();
     set_shape(args, whole);
-    args.x = x, args.w = w, args.y = y;
+    args.x = x, args.w = w, args.y = y, args.mean = mean, args.rstd = rstd, args.eps = 1e-5;
     kernels.conv2d(args, context);
-    args.n = 1;
+    args.n = 1, args.mean = args.rstd = nullptr;
     for (i64 i = 0; i < whole.n; i++) {
-      args.x = x + i * (whole.x() / whole.n), args.y = expected + i * (whole.y() / whole.n);
+      args.x = x + i * x_image, args.y = expected + i * y_image;
       kernels.conv2d(args, context);
     }
     CHECK_SAME(y, expected);
+    const i32 rows = static_cast<i32>(whole.y() / whole.oc);
+    kernels.batch_norm_stats({expected_mean, expected_rstd, expected, nullptr, 0, rows, whole.oc, 1e-5, 0}, context);
+    CHECK_CLOSE(mean, expected_mean, 1e-5);
+    CHECK_CLOSE(rstd, expected_rstd, 1e-5);
   });
   args::conv2d_backward_data<float> data{};
   on_every_backend([&](const Kernels& kernels, Context& context) {
     y.poison(), expected.poison();
-    set_shape(data, whole);
-    data.dy = x, data.w = w, data.residual = x, data.dx = y;
+    set_shape(data, turned);
+    data.dy = x, data.w = w, data.residual = residual, data.dx = y;
     kernels.conv2d_backward_data(data, context);
     data.n = 1;
     for (i64 i = 0; i < whole.n; i++) {
-      const i64 image = i * (whole.x() / whole.n);
-      data.dy = data.residual = x + image, data.dx = expected + image;
+      data.dy = x + i * x_image, data.residual = residual + i * y_image, data.dx = expected + i * y_image;
       kernels.conv2d_backward_data(data, context);
     }
     CHECK_SAME(y, expected);
   });
 }
 #endif
+
+// Transformed, the weights are too large for every cache.
+TEST(conv_3x3_with_large_weights) { check_all({20, 350, 2, 3, 340, 3, 3, 1, 1, 1, 1}); }
+
+TEST(conv_with_relu_and_statistics) {
+  for (const Conv& c : {Conv{3, 5, 9, 10, 48, 3, 3, 2, 2, 1, 1}, Conv{2, 24, 13, 12, 40, 3, 3, 1, 1, 1, 1},
+                        Conv{2, 19, 12, 11, 19, 3, 3, 1, 1, 1, 1, 1, 1, 19}, Conv{2, 7, 6, 6, 13, 1, 1}})
+    check_statistics(c, operands_of(c), true);
+}
 
 TEST(conv_larger_than_every_slab) {
   check_all({2, 24, 70, 66, 8, 3, 3, 1, 1, 1, 1});
@@ -316,6 +333,7 @@ TEST(conv_relu_keeps_nan) {
 
 void check_without_memory(const Conv& shape) {
   Buffer<float> x = integers(shape.x()), w = integers(shape.weights()), y(shape.y()), dw(w.size()), db(shape.oc);
+  Buffer<float> mean(shape.oc), rstd(shape.oc);
   args::conv2d<float> forward{};
   args::conv2d_backward_data<float> data{};
   args::conv2d_backward_weights<float> weights{};
@@ -324,9 +342,13 @@ void check_without_memory(const Conv& shape) {
   data.dx = x, data.dy = y, data.w = w;
   weights.dw = dw, weights.dbias = db, weights.x = x, weights.dy = y;
   on_every_backend([&](const Kernels& kernels, Context& context) {
-    for (i64 left = 0; left < 4; left++) {
+    for (i64 left = 0; left < 12; left++) {
       auto& workers = static_cast<Workers&>(context);
       workers.scratch_left = left;
+      forward.mean = forward.rstd = nullptr;
+      kernels.conv2d(forward, context);
+      workers.scratch_left = left;
+      forward.mean = mean, forward.rstd = rstd;
       kernels.conv2d(forward, context);
       workers.scratch_left = left;
       kernels.conv2d_backward_data(data, context);
@@ -339,4 +361,6 @@ void check_without_memory(const Conv& shape) {
 TEST(conv_without_memory_returns) {
   check_without_memory({2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1});
   check_without_memory({2, 16, 12, 12, 16, 3, 3, 1, 1, 1, 1});
+  check_without_memory({2, 16, 8, 8, 16, 3, 3, 2, 2, 1, 1});
+  check_without_memory({2, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16});
 }
