@@ -31,7 +31,8 @@ inline i64 row_width(const Plan& w, const Args& p) { return p.stride_w * phase_w
 
 inline void choose_units(Plan& w, const Args& p, int threads) {
   const i64 image_pixels = i64(p.oh) * p.ow, pixels = p.n * image_pixels;
-  // Fewer groups where they come out even; a power of two of panels stays one of groups, which threads share evenly.
+  // Of 160 outputs where that comes out even, else of 128: a power of two of panels stays one of groups, which threads
+  // share evenly.
   const i64 few = ceil_div(w.panels, 160 / NR);
   w.panel_groups = w.panels % few == 0 ? few : ceil_div(w.panels, 128 / NR);
   w.together = ceil_div(w.panels, w.panel_groups);

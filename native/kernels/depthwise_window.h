@@ -42,8 +42,8 @@ struct Window {
   bool ahead_y;   // whether to fetch y, too
 };
 
-// From `channel` on, of `channels`. halves: null, or y is streamed and what waits for the other half of a line stands
-// there, a vector for each pixel.
+// Writes V vectors of each pixel from `channel` on, or as many as `channels` leave. halves: null, or y is streamed and
+// what waits for the other half of its line stands there, a vector for each pixel.
 template <int P, int V>
 QUERN_INLINE void write_pixels(vf (&acc)[P][V], float* y, i64 y_pixel, i64 channel, i64 channels, bool relu,
                                float* halves) {
