@@ -9,28 +9,27 @@ export function adopt(tensor: AnyTensor): void {
   else tensor.storage.watch()
 }
 
-/** Runs fn and releases every tensor it made, save those that keep() finds in what it returned. */
-export function runScope<R>(fn: () => R, keep: (result: R) => Set<unknown>): R {
+/** Runs fn and releases every tensor it made, save those that it returned, as keeps() knows. */
+export function runScope<R>(fn: () => R, keeps: (result: R, tensor: AnyTensor) => boolean): R {
   const outer = open
   const made: AnyTensor[] = []
   open = made
-  let kept: Set<unknown> | null = null
+  let result: { value: R } | null = null
   try {
-    const result = fn()
-    kept = keep(result)
-    return result
+    result = { value: fn() }
+    return result.value
   } finally {
     open = outer
     for (const tensor of made) {
       if (tensor.disposed) continue
-      if (kept !== null && (kept.has(tensor) || tensor.kept)) adopt(tensor)
+      if (result !== null && (tensor.kept || keeps(result.value, tensor))) adopt(tensor)
       else tensor.dispose()
     }
   }
 }
 
 /** Runs fn and releases every tensor it made but the one it returns: for operations that compose others. */
-export const local = <T extends AnyTensor>(fn: () => T): T => runScope(fn, (result) => new Set([result]))
+export const local = <T extends AnyTensor>(fn: () => T): T => runScope(fn, (result, tensor) => tensor === result)
 
 /** The tensors in a value: itself, or inside arrays, plain objects and maps, however deep. */
 export function tensorsIn(value: unknown, isTensor: (v: unknown) => boolean, found = new Set<unknown>()): Set<unknown> {

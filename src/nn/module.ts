@@ -50,10 +50,12 @@ export abstract class Module {
 
   /** @internal Every forward goes through here: what it makes and neither returns nor assigns to a field is released. */
   call<R>(forward: () => R): R {
-    const output = runScope(forward, (result) => {
-      const kept = tensorsIn(result, (v) => v instanceof Tensor)
-      for (const value of Object.values(this)) if (value instanceof Tensor || Array.isArray(value)) keepIn(value, kept)
-      return kept
+    let kept: Set<unknown> | null = null
+    const output = runScope(forward, (result, tensor) => {
+      // Most layers leave no other.
+      if (tensor === (result as unknown)) return true
+      kept ??= tensorsOf(this, result)
+      return kept.has(tensor)
     })
     observer?.(this, output)
     return output
@@ -188,6 +190,16 @@ export abstract class Module {
   }
 }
 
+// Those in fields of a module and in a result of it.
+function tensorsOf(module: Module, result: unknown): Set<unknown> {
+  const isTensor = (v: unknown) => v instanceof Tensor
+  const found = tensorsIn(result, isTensor)
+  for (const value of Object.values(module)) {
+    if (isTensor(value) || Array.isArray(value)) tensorsIn(value, isTensor, found)
+  }
+  return found
+}
+
 // A tensor that has several names comes under the first.
 function* once(tensors: Iterable<[string, Tensor]>): Generator<[string, Tensor]> {
   const seen = new Set<Tensor>()
@@ -203,10 +215,6 @@ function table(rows: readonly string[][]): string {
   const last = widths.length - 1
   const pad = (cell: string, i: number) => (i === last ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))
   return rows.map((row) => row.map(pad).join('  ')).join('\n')
-}
-
-function keepIn(value: unknown, kept: Set<unknown>): void {
-  tensorsIn(value, (v) => v instanceof Tensor, kept)
 }
 
 function checkEqualShape(name: string, own: AnyTensor, given: AnyTensor): void {

@@ -50,7 +50,11 @@ export const isGradEnabled = (): boolean => isRecording()
  * keep(). fn must not be async.
  */
 export function scope<R>(fn: () => R): R {
-  return runScope(fn, (result) => tensorsIn(result, (v) => v instanceof Tensor))
+  let found: Set<unknown> | null = null
+  return runScope(fn, (result, tensor) => {
+    found ??= tensorsIn(result, (v) => v instanceof Tensor)
+    return found.has(tensor)
+  })
 }
 
 /** Keeps a tensor from being released by the scope or module call that made it. */
@@ -200,7 +204,6 @@ function callHooks(node: TapeNode, hooks: ReadonlySet<GradientHook>, gradients: 
 }
 
 function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>): void {
-  const nothing = new Set()
   runScope(
     () => {
       const results = node.run(dy)
@@ -215,7 +218,7 @@ function send(node: TapeNode, dy: AnyTensor, gradients: Map<TapeNode, AnyTensor>
         before?.dispose()
       })
     },
-    () => nothing,
+    () => false,
   )
 }
 

@@ -81,7 +81,8 @@ export function batchNorm<D extends FloatDType>(
     const [mean, rstd] = statistics as [Tensor<D>, Tensor<D>]
     const [scale, shift] = [weight && contiguous(weight), bias && contiguous(bias)]
     const limits = options.limits ?? unlimited
-    return reshape(normalised(image, mean, rstd, scale, shift, training ? eps : null, limits), x.shape)
+    const y = normalised(image, mean, rstd, scale, shift, training ? eps : null, limits)
+    return x.ndim === 4 ? y : reshape(y, x.shape)
   })
 }
 

@@ -47,7 +47,7 @@ function changing<D extends DType>(
   if (t.shape.some((n, i) => n > 1 && t.strides[i] === 0)) {
     throw new ArgumentError(`${operation}: expected a tensor whose elements lie apart, got an expanded one; clone() it`)
   }
-  withRecording(false, () => runScope(fn, () => new Set()))
+  withRecording(false, () => runScope(fn, () => false))
   t.storage.version++
   return t
 }
