@@ -39,6 +39,10 @@ struct Penalty {
   }
 };
 
+// State that decays, 0 where it is denormal: it would stay so for good, since 0.9 of the least float rounds to itself,
+// and cost many times what other values do.
+QUERN_INLINE vf decayed(vf x) { return select((as_int(x) & 0x7f800000) == 0, vf{}, x); }
+
 // See the reference for the formulas. kind: 0 no momentum, 1 momentum, 2 Nesterov's; `first` initialises the buffer.
 template <int kind, bool first>
 void sgd_chunk(const args::sgd<float>& o, i32 t, i64 begin, i64 end) {
@@ -51,7 +55,7 @@ void sgd_chunk(const args::sgd<float>& o, i32 t, i64 begin, i64 end) {
     const vf w = load(p + i);
     vf g = penalised(load(gradient + i), w);
     if constexpr (kind != 0) {
-      const vf b = first ? g : momentum * load(buffer + i) + undamped * g;
+      const vf b = first ? g : decayed(momentum * load(buffer + i) + undamped * g);
       store_lanes(buffer + i, b, end - i);
       g = kind == 2 ? g + momentum * b : b;
     }
@@ -74,8 +78,8 @@ void adam_chunk(const args::adam<float>& o, i32 t, i64 begin, i64 end) {
   for (i64 i = begin; i < end; i += W) {
     const vf w = load(p + i) * shrink;
     const vf g = penalised(load(gradient + i), w);
-    const vf m0 = load(m + i), m1 = m0 + new1 * (g - m0);
-    const vf v1 = beta2 * load(v + i) + new2 * g * g;
+    const vf m0 = load(m + i), m1 = decayed(m0 + new1 * (g - m0));
+    const vf v1 = decayed(beta2 * load(v + i) + new2 * g * g);
     vf size = v1;
     if constexpr (amsgrad) {
       size = max_or_b(load(largest + i), v1);
@@ -97,17 +101,17 @@ void rmsprop_chunk(const args::rmsprop<float>& o, i32 t, i64 begin, i64 end) {
   const float* gradient = o.tensors[5 * t + 1];
   for (i64 i = begin; i < end; i += W) {
     const vf w = load(p + i), g = penalised(load(gradient + i), w);
-    const vf v1 = alpha * load(v + i) + fresh * g * g;
+    const vf v1 = decayed(alpha * load(v + i) + fresh * g * g);
     store_lanes(v + i, v1, end - i);
     vf variance = v1;
     if constexpr (centered) {
-      const vf a1 = alpha * load(a + i) + fresh * g;
+      const vf a1 = decayed(alpha * load(a + i) + fresh * g);
       store_lanes(a + i, a1, end - i);
       variance = max_or_b(vf{}, v1 - a1 * a1);
     }
     vf d = g / (sqrt(variance) + eps);
     if constexpr (with_momentum) {
-      d = momentum * load(b + i) + d;
+      d = decayed(momentum * load(b + i) + d);
       store_lanes(b + i, d, end - i);
     }
     store_lanes(p + i, w - lr * d, end - i);
@@ -179,10 +183,10 @@ void adadelta(const args::adadelta<float>& o, Context& context) {
     const float* gradient = o.tensors[4 * t + 1];
     for (i64 i = begin; i < end; i += W) {
       const vf w = load(p + i), g = penalised(load(gradient + i), w), u0 = load(u + i);
-      const vf v1 = rho * load(v + i) + fresh * g * g;
+      const vf v1 = decayed(rho * load(v + i) + fresh * g * g);
       const vf delta = sqrt(u0 + eps) / sqrt(v1 + eps) * g;
       store_lanes(v + i, v1, end - i);
-      store_lanes(u + i, rho * u0 + fresh * delta * delta, end - i);
+      store_lanes(u + i, decayed(rho * u0 + fresh * delta * delta), end - i);
       store_lanes(p + i, w - lr * delta, end - i);
     }
   });

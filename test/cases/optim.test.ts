@@ -8,12 +8,14 @@ import {
   mul,
   nn,
   norm,
+  ones,
   optim,
   reshape,
   sub,
   type Tensor,
   tensor,
   transpose,
+  zeros,
 } from 'quern'
 import { describe, expect, test } from 'vitest'
 import { readGolden } from '../golden/read.js'
@@ -152,6 +154,24 @@ function withGradients(dtype: FloatDType = 'float32', sizes = [3, 0, 1, 40_009])
 }
 const gradients = async (params: readonly Tensor<FloatDType>[]): Promise<number[]> =>
   (await Promise.all(params.map(async (p) => (p.grad ? [...(await p.grad.data())] : [])))).flat()
+
+// 0.9 of the least float rounds to itself.
+test.each([
+  ['SGD', { lr: 0.1, momentum: 0.9 }],
+  ['Adam', { betas: [0.9, 0.9] }],
+  ['AdamW', { betas: [0.9, 0.9] }],
+  ['RMSprop', { alpha: 0.9, momentum: 0.9, centered: true }],
+  ['Adadelta', { rho: 0.9 }],
+])('the state of %s decays to 0, not to denormal values that slow it down', async (name, options) => {
+  const p = zeros([19], { requiresGrad: true })
+  const optimizer = new (built[name] as Constructor)([p], options)
+  for (let step = 0; step < 1100; step++) {
+    p.grad = step === 0 ? ones([19]) : zeros([19])
+    optimizer.step()
+  }
+  const [state] = optimizer.stateDict().state
+  for (const t of Object.values(state?.tensors ?? {})) expect(await t.array()).toEqual(new Array(19).fill(0))
+})
 
 describe.each(['float32', 'float64'] as const)('clipping in %s', (dtype) => {
   test.each([1, 2, 3.5, Number.POSITIVE_INFINITY])('clipGradNorm with norm %d', async (normType) => {
