@@ -79,9 +79,10 @@ const float* make_weights(const float* w, i64 depth, i64 columns, i64 k_stride, 
 // v(places,tiles,channels) = Bᵀ x B of tiles [begin, end)
 void transform_tiles(const Pass& p, float* v, i64 begin, i64 end) {
   const i64 channels = p.x.channels, row = 2 * points * p.place;
-  for (i64 tile = begin; tile < end; tile++, v += p.pixel) {
+  Corner corner = p.grid.corner(begin);
+  for (i64 tile = begin; tile < end; tile++, v += p.pixel, p.grid.advance(corner)) {
     const float* x[points][points];
-    p.x.pixels(x, p.grid, tile);
+    p.x.pixels(x, corner);
     transform_pixels<0>(v, p.place, x, channels);
     transform_pixels<1>(v + row, p.place, x, channels);
     transform_pixels<2>(v + 2 * row, p.place, x, channels);
@@ -93,17 +94,19 @@ struct Block {
   i64 begin, end, first, last, first_panel, last_panel;
 };
 
-// What will be read of x for the next block and written of y for this one, while the products of a place are made.
-QUERN_INLINE void fetch(const Pass& p, const Block& b, i64 place) {
+// What will be read of x for the next block and written of y for this one, while the products of a place are made:
+// tiles from `next` and `here` on.
+QUERN_INLINE void fetch(const Pass& p, const Block& b, i64 place, Corner& next, Corner& here) {
   const i64 count = b.end - b.begin, panels = b.last_panel - b.first_panel, channels = p.x.channels;
   const i64 c0 = channels * (b.first - b.first_panel) / panels / 16 * 16;
   const i64 c1 = channels * (b.last - b.first_panel) / panels;
   const i64 y0 = b.first * NR, y1 = min(b.last * NR, p.outputs);
   for (i64 i = count * place / places; i < count * (place + 1) / places; i++) {
-    if (b.end + i < p.grid.tiles) p.x.fetch<points>(p.grid, b.end + i, 0, c0, c1);
-    const i64 first = p.grid.pixel(b.begin + i) * p.outputs + y0, line = p.grid.columns * p.outputs;
+    if (b.end + i < p.grid.tiles) p.x.fetch<points>(next, 0, c0, c1);
+    const i64 first = p.grid.pixel(here) * p.outputs + y0, line = p.grid.columns * p.outputs;
     if (p.residual) fetch_pixels<false>(p.residual + first, line, p.outputs, y1 - y0);
     if (!p.streams) fetch_pixels<true>(p.y + first, line, p.outputs, y1 - y0);
+    p.grid.advance(next), p.grid.advance(here);
   }
 }
 
@@ -114,8 +117,9 @@ void multiply(const Pass& p, const float* v, float* products, float* copied, con
   for (i64 m = 0; m < MR; m++) a_offset[m] = m * p.pixel, c_offset[m] = m * p.tile;
   Tile t{};
   t.a_offset = a_offset, t.c_offset = c_offset, t.delta = &zero, t.taps = 1, t.run = depth;
+  Corner next = p.grid.corner(b.end), here = p.grid.corner(b.begin);
   for (i64 place = 0; place < places; place++) {
-    fetch(p, b, place);
+    fetch(p, b, place, next, here);
     for_tiles(b.end - b.begin, [&](i64 tile, int rows) {
       t.a = v + place * p.place + tile * p.pixel;
       if (copy_a) {
@@ -166,9 +170,10 @@ void write_tiles(const Pass& p, const float* products, i64 begin, i64 end, i64 p
   const vf low = set1(p.relu ? 0 : -infinity);
   float halves[made * made * W];  // of a tile
   Statistics s{};
-  for (i64 tile = begin; tile < end; tile++, products += p.tile) {
-    const i64 down = min<i64>(made, g.rows - g.row(tile)), across = min<i64>(made, g.columns - g.column(tile));
-    float* first = p.y + g.pixel(tile) * outputs + panel * NR;
+  Corner corner = g.corner(begin);
+  for (i64 tile = begin; tile < end; tile++, products += p.tile, g.advance(corner)) {
+    const i64 down = min<i64>(made, g.rows - corner.row), across = min<i64>(made, g.columns - corner.column);
+    float* first = p.y + g.pixel(corner) * outputs + panel * NR;
     for (int v = 0; v < V; v++) {
       const bool whole = across == made && columns - v * W >= W && !p.streams;
       vf half[made][points];

@@ -15,14 +15,23 @@ void winograd_backward_weights(const args::conv2d_backward_weights<float>& p, Co
 constexpr int made = 4, points = made + 2, places = points * points;  // `made` pixels of y each way
 constexpr int pairs = points / 2;                                     // of points, which share most of their transforms
 
+// A tile's first pixel.
+struct Corner {
+  i64 image, row, column;
+};
+
 // The tiles that cover images (n,rows,columns).
 struct TileGrid {
   i64 rows, columns, down, across, tiles;
 
-  i64 image(i64 tile) const { return tile / across / down; }
-  i64 row(i64 tile) const { return tile / across % down * made; }  // of its first pixel
-  i64 column(i64 tile) const { return tile % across * made; }
-  i64 pixel(i64 tile) const { return (image(tile) * rows + row(tile)) * columns + column(tile); }  // the first of all
+  Corner corner(i64 tile) const { return {tile / across / down, tile / across % down * made, tile % across * made}; }
+  void advance(Corner& c) const {
+    if ((c.column += made) < columns) return;
+    c.column = 0;
+    if ((c.row += made) < rows) return;
+    c.row = 0, c.image++;
+  }
+  i64 pixel(const Corner& c) const { return (c.image * rows + c.row) * columns + c.column; }  // the first of all
 };
 inline TileGrid make_grid(i64 n, i64 rows, i64 columns) {
   const i64 down = ceil_div(rows, made), across = ceil_div(columns, made);
@@ -62,9 +71,9 @@ struct Images {
 
   // The SIDE×SIDE pixels of a tile.
   template <int SIDE>
-  void pixels(const float* (&out)[SIDE][SIDE], const TileGrid& g, i64 tile) const {
-    const i64 top = g.row(tile) - pad_h, left = g.column(tile) - pad_w;
-    const float* first = at(g.image(tile), g.row(tile), g.column(tile));
+  void pixels(const float* (&out)[SIDE][SIDE], const Corner& tile) const {
+    const i64 top = tile.row - pad_h, left = tile.column - pad_w;
+    const float* first = at(tile.image, tile.row, tile.column);
     for (i64 i = 0; i < SIDE; i++)
       for (i64 j = 0; j < SIDE; j++) {
         const bool inside = top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
@@ -75,9 +84,9 @@ struct Images {
   // Fetches channels [c0, c1) of what the tile `below` rows below reads and those above it do not, in 4 of its columns:
   // the tiles beside it fetch the others.
   template <int SIDE>
-  QUERN_INLINE void fetch(const TileGrid& g, i64 tile, i64 below, i64 c0, i64 c1) const {
+  QUERN_INLINE void fetch(const Corner& tile, i64 below, i64 c0, i64 c1) const {
     constexpr i64 shared = SIDE - made;
-    const float* first = at(g.image(tile), g.row(tile) + below + shared, g.column(tile) + shared / 2);
+    const float* first = at(tile.image, tile.row + below + shared, tile.column + shared / 2);
     fetch_pixels<false>(first + c0, width * channels, channels, c1 - c0);
   }
 };

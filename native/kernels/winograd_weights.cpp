@@ -32,10 +32,11 @@ struct Plan {
 // out(pair_places,tiles,channels): Bᵀ x B of tiles [begin, end)
 template <int PAIR>
 void transform_x(const Plan& w, float* out, i64 begin, i64 end) {
-  for (i64 tile = begin; tile < end; tile++, out += w.pixel) {
+  Corner corner = w.grid.corner(begin);
+  for (i64 tile = begin; tile < end; tile++, out += w.pixel, w.grid.advance(corner)) {
     const float* x[points][points];
-    w.x.pixels(x, w.grid, tile);
-    if (PAIR == 0) w.x.fetch<points>(w.grid, tile, made, 0, w.x.channels);
+    w.x.pixels(x, corner);
+    if (PAIR == 0) w.x.fetch<points>(corner, made, 0, w.x.channels);
     transform_pixels<PAIR>(out, w.place, x, w.x.channels);
   }
 }
@@ -44,10 +45,11 @@ void transform_x(const Plan& w, float* out, i64 begin, i64 end) {
 template <int PAIR>
 void transform_dy(const Plan& w, float* out, float* bias, i64 begin, i64 end, i64 first, i64 last) {
   const i64 count = end - begin, place = count * w.together * NR;
-  for (i64 tile = begin; tile < end; tile++) {
+  Corner corner = w.grid.corner(begin);
+  for (i64 tile = begin; tile < end; tile++, w.grid.advance(corner)) {
     const float* dy[made][made];
-    w.dy.pixels(dy, w.grid, tile);
-    if (PAIR == 0) w.dy.fetch<made>(w.grid, tile, made, first * NR, min(last * NR, w.dy.channels));
+    w.dy.pixels(dy, corner);
+    if (PAIR == 0) w.dy.fetch<made>(corner, made, first * NR, min(last * NR, w.dy.channels));
     for (i64 panel = first; panel < last; panel++) {
       const i64 width = w.width(panel);
       float* to = out + (panel - first) * count * NR + (tile - begin) * width;
