@@ -131,7 +131,7 @@ void tile(const Tile& t) {
     i64 at = 0, k = 0;
     // One vector across: a pointer for each row and step would keep the load ports busier than the multipliers.
     if constexpr (kind == A::rows && N == 1 && M > 1) {
-      for (; k + together <= t.run; k += together, b += together * t.b_step, at += together) {
+      auto steps = [&]() __attribute__((always_inline)) {
         vf bv[together];
         QUERN_UNROLL
         for (int i = 0; i < together; i++) bv[i] = load(b + i * t.b_step);
@@ -141,7 +141,14 @@ void tile(const Tile& t) {
           QUERN_UNROLL
           for (int i = 0; i < together; i++) acc[m][0] += set1(x[i]) * bv[i];
         }
-      }
+        k += together, b += together * t.b_step, at += together;
+      };
+      if (ahead)
+        for (; k + together <= t.run; steps()) {
+          QUERN_UNROLL
+          for (int i = 0; i < together; i++, ahead += t.ahead_step) __builtin_prefetch(ahead, 0, 2);
+        }
+      while (k + together <= t.run) steps();
     }
     auto step = [&]() __attribute__((always_inline)) {
       vf bv[N];
