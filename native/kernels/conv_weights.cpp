@@ -179,6 +179,7 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
     if (p.dw) {
       Tile t{};
       t.taps = u.images * u.rows, t.run = p.ow;
+      if (w.x_in_place && p.oh == p.ih && p.ow == p.iw) t.taps = 1, t.run = pixels;  // one behind the other
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
       Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit);
@@ -190,21 +191,26 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
 }
 
 // Task: adds the slices up, in order, and writes dw(oc,ic/groups,kh,kw) for a few channels of one panel.
-constexpr i64 block_channels = 8;
+constexpr i64 block_channels = 16;
 void write_weights(const Plan& w, const Args& p, i64 task) {
   const i64 blocks = ceil_div(w.channels, block_channels);
   const i64 c0 = task % blocks * block_channels, c1 = min(c0 + block_channels, w.channels);
   const i64 panel = task / blocks % w.panels, group = task / blocks / w.panels;
   const i64 columns = min<i64>(NR, w.outputs - panel * NR), width = columns > W ? NR : W;
-  float* sums = w.sums + group * w.group_floats + panel * w.rows * NR;
-  for (i64 tap = 0; tap < w.taps; tap++)
-    for (i64 slice = 1; slice < w.slices; slice++)
-      for (i64 j = (tap * w.channels + c0) * width; j < (tap * w.channels + c1) * width; j += W)
-        store(sums + j, load(sums + j) + load(sums + slice * w.slice_floats + j));
-  for (i64 o = 0; o < columns; o++) {
-    float* dw = p.dw + (group * w.outputs + panel * NR + o) * w.rows;
-    for (i64 c = c0; c < c1; c++)
-      for (i64 tap = 0; tap < w.taps; tap++) dw[c * w.taps + tap] = sums[(tap * w.channels + c) * width + o];
+  const float* sums = w.sums + group * w.group_floats + panel * w.rows * NR;
+  float* dw = p.dw + (group * w.outputs + panel * NR) * w.rows;
+  for (i64 v = 0; v < columns; v += W) {
+    const i64 outputs = min<i64>(W, columns - v), end = c1 * w.taps;
+    for (i64 first = c0 * w.taps; first < end; first += W) {
+      vf r[W] = {};
+      for (i64 i = first; i < min(first + W, end); i++) {
+        const float* from = sums + (i % w.taps * w.channels + i / w.taps) * width + v;
+        r[i - first] = load(from);
+        for (i64 slice = 1; slice < w.slices; slice++) r[i - first] += load(from + slice * w.slice_floats);
+      }
+      transpose(r);
+      for (i64 o = 0; o < outputs; o++) store_lanes(dw + (v + o) * w.rows + first, r[o], end - first);
+    }
   }
 }
 
