@@ -27,12 +27,15 @@ void scale_of(const Args& p, float* scale) {
   for (i64 i = 0; i < p.c; i++) scale[i] = p.rstd[i] * (p.weight ? p.weight[i] : 1);
 }
 
+// How far ahead rows are fetched: whole ones, so that strips of their columns fetch their own.
+i64 rows_ahead(i64 c) { return max<i64>(16, 1024 / max<i64>(1, c)) * c; }
+
 // (x - mean) · scale + bias
 struct Affine {
-  const float *x, *mean, *scale, *bias;
-  QUERN_INLINE vf operator()(i64 at, i64 column) const {
+  const float *mean, *scale, *bias;
+  QUERN_INLINE vf operator()(vf x, i64 column) const {
     const vf shift = bias ? load(bias + column) : vf{};
-    return (load(x + at) - load(mean + column)) * load(scale + column) + shift;
+    return (x - load(mean + column)) * load(scale + column) + shift;
   }
 };
 
@@ -49,26 +52,31 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
   float* scale = scratch<float>(context, p.c + 1);
   if (!scale) return;
   scale_of(p, scale);
-  const Affine affine{p.x, p.mean, scale, p.bias};
-  const float low = static_cast<float>(p.low), high = static_cast<float>(p.high);
-  if (low == -infinity && high == infinity) return write_elements(context, p.y, p.rows, p.c, affine);
-  write_elements(context, p.y, p.rows, p.c,
-                 [=](i64 at, i64 column) { return min_or_b(set1(high), max_or_b(set1(low), affine(at, column))); });
+  const Affine affine{p.mean, scale, p.bias};
+  const float *x = p.x, low = static_cast<float>(p.low), high = static_cast<float>(p.high);
+  if (low == -infinity && high == infinity)
+    return write_elements(context, p.y, p.rows, p.c,
+                          [=](i64 at, i64 column) { return affine(load_stream(x + at), column); });
+  write_elements(context, p.y, p.rows, p.c, [=](i64 at, i64 column) {
+    return min_or_b(set1(high), max_or_b(set1(low), affine(load_stream(x + at), column)));
+  });
 }
 
 namespace {
 
-// `gradient` (at, column): dy, or what of it the limits let through
+// `gradient` (dy, x, column): dy, or what of it the limits let through
 template <class F>
 void backward(const args::batch_norm_backward<float>& p, Context& context, const F& gradient) {
   const i64 parts = cut(p.rows).parts, c = p.c, padded = round_up(c, W);
   Sums* sums = scratch<Sums>(context, parts * c + 1);        // z = x - mean
   float* factors = scratch<float>(context, 3 * padded + 1);  // dx = a · dy + b · (x - mean) + d
   if (!sums || !factors) return;
-  const float *x = p.x, *mean = p.mean;
+  const float *x = p.x, *dy = p.dy, *mean = p.mean;
+  const i64 ahead = rows_ahead(c);
   column_sums(context, p.rows, c, sums, [=](i64 row, i64 column) -> Terms {
     const i64 at = row * c + column;
-    return {gradient(at, column), load(x + at) - load(mean + column)};
+    const vf value = load_stream(x + at, ahead);
+    return {gradient(load_stream(dy + at, ahead), value, column), value - load(mean + column)};
   });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
@@ -83,28 +91,27 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   if (!p.dx) return;
   const bool training = p.training;
   write_elements(context, p.dx, p.rows, c, [=](i64 at, i64 column) {
-    vf value = load(a + column) * gradient(at, column);
-    if (training) value += load(b + column) * (load(x + at) - load(mean + column)) + load(d + column);
-    return value;
+    const vf value = load_stream(x + at);
+    vf result = load(a + column) * gradient(load_stream(dy + at), value, column);
+    if (training) result += load(b + column) * (value - load(mean + column)) + load(d + column);
+    return result;
   });
 }
 
 }  // namespace
 
 void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& context) {
-  const float* dy = p.dy;
-  const auto plain = [=](i64 at, i64) { return load(dy + at); };
-  if (p.low == -infinity && p.high == infinity) return backward(p, context, plain);
+  if (p.low == -infinity && p.high == infinity) return backward(p, context, [](vf dy, vf, i64) { return dy; });
   float* scale = scratch<float>(context, p.c + 1);
   if (!scale) return;
   scale_of(p, scale);
-  const Affine affine{p.x, p.mean, scale, p.bias};
+  const Affine affine{p.mean, scale, p.bias};
   // Compared with NaN, which nothing meets, where there is no limit.
   const float low = p.low > -infinity ? static_cast<float>(p.low) : __builtin_nanf("");
   const float high = p.high < infinity ? static_cast<float>(p.high) : __builtin_nanf("");
-  backward(p, context, [=](i64 at, i64 column) {
-    const vf y = affine(at, column);
-    return select((y <= low) | (y >= high), vf{}, load(dy + at));
+  backward(p, context, [=](vf dy, vf x, i64 column) {
+    const vf y = affine(x, column);
+    return select((y <= low) | (y >= high), vf{}, dy);
   });
 }
 

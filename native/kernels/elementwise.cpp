@@ -129,7 +129,7 @@ QUERN_INLINE vi compare_value(vf a, vf b) {
 // An operand of a row: contiguous, or one value. Whole vectors may be read: see read_slack.
 struct Contiguous {
   const float* p;
-  QUERN_INLINE vf operator()(i64 i, int) const { return load(p + i); }
+  QUERN_INLINE vf operator()(i64 i, int) const { return load_stream(p + i); }
 };
 struct Single {
   vf value;
