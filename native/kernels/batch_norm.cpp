@@ -27,6 +27,13 @@ void scale_of(const Args& p, float* scale) {
   for (i64 i = 0; i < p.c; i++) scale[i] = p.rstd[i] * (p.weight ? p.weight[i] : 1);
 }
 
+// `size` elements of rows, fetched far ahead.
+struct Rows {
+  const float* x;
+  i64 size;
+  QUERN_INLINE vf operator()(i64 at, i64 ahead = far_ahead) const { return Stream{x, min(ahead, size - 1 - at)}(at); }
+};
+
 // How far ahead rows are fetched: whole ones, so that strips of their columns fetch their own.
 i64 rows_ahead(i64 c) { return max<i64>(16, 1024 / max<i64>(1, c)) * c; }
 
@@ -53,13 +60,12 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
   if (!scale) return;
   scale_of(p, scale);
   const Affine affine{p.mean, scale, p.bias};
-  const float *x = p.x, low = static_cast<float>(p.low), high = static_cast<float>(p.high);
+  const Rows x{p.x, i64(p.rows) * p.c};
+  const float low = static_cast<float>(p.low), high = static_cast<float>(p.high);
   if (low == -infinity && high == infinity)
-    return write_elements(context, p.y, p.rows, p.c,
-                          [=](i64 at, i64 column) { return affine(load_stream(x + at), column); });
-  write_elements(context, p.y, p.rows, p.c, [=](i64 at, i64 column) {
-    return min_or_b(set1(high), max_or_b(set1(low), affine(load_stream(x + at), column)));
-  });
+    return write_elements(context, p.y, p.rows, p.c, [=](i64 at, i64 column) { return affine(x(at), column); });
+  write_elements(context, p.y, p.rows, p.c,
+                 [=](i64 at, i64 column) { return min_or_b(set1(high), max_or_b(set1(low), affine(x(at), column))); });
 }
 
 namespace {
@@ -71,12 +77,13 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   Sums* sums = scratch<Sums>(context, parts * c + 1);        // z = x - mean
   float* factors = scratch<float>(context, 3 * padded + 1);  // dx = a · dy + b · (x - mean) + d
   if (!sums || !factors) return;
-  const float *x = p.x, *dy = p.dy, *mean = p.mean;
-  const i64 ahead = rows_ahead(c);
+  const float* mean = p.mean;
+  const i64 elements = p.rows * c, ahead = rows_ahead(c);
+  const Rows x{p.x, elements}, dy{p.dy, elements};
   column_sums(context, p.rows, c, sums, [=](i64 row, i64 column) -> Terms {
     const i64 at = row * c + column;
-    const vf value = load_stream(x + at, ahead);
-    return {gradient(load_stream(dy + at, ahead), value, column), value - load(mean + column)};
+    const vf value = x(at, ahead);
+    return {gradient(dy(at, ahead), value, column), value - load(mean + column)};
   });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
@@ -91,8 +98,8 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   if (!p.dx) return;
   const bool training = p.training;
   write_elements(context, p.dx, p.rows, c, [=](i64 at, i64 column) {
-    const vf value = load_stream(x + at);
-    vf result = load(a + column) * gradient(load_stream(dy + at), value, column);
+    const vf value = x(at);
+    vf result = load(a + column) * gradient(dy(at), value, column);
     if (training) result += load(b + column) * (value - load(mean + column)) + load(d + column);
     return result;
   });

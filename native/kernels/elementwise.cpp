@@ -128,8 +128,8 @@ QUERN_INLINE vi compare_value(vf a, vf b) {
 
 // An operand of a row: contiguous, or one value. Whole vectors may be read: see read_slack.
 struct Contiguous {
-  const float* p;
-  QUERN_INLINE vf operator()(i64 i, int) const { return load_stream(p + i); }
+  Stream stream;
+  QUERN_INLINE vf operator()(i64 i, int) const { return stream(i); }
 };
 struct Single {
   vf value;
@@ -161,14 +161,21 @@ QUERN_INLINE void map_strided(float* out, i64 stride, i64 n, const F& value) {
   }
 }
 
+// How far ahead of a row of n elements its operands are fetched: they lie behind one another where all is one row.
+template <int N>
+QUERN_INLINE i64 ahead_of(const Nest<N>& nest, i64 at, i64 n) {
+  return nest.rank == 1 && at + n + far_ahead <= nest.size ? far_ahead : 0;
+}
+
 template <Unary kind>
 void unary_rows(float* out, const float* x, const Nest<2>& nest, Context& context) {
   const i64 so = nest.inner_stride(0), sx = nest.inner_stride(1);
   for_rows(context, nest, [&](const i64* at, i64 n) {
     float* o = out + at[0];
     const float* p = x + at[1];
+    const i64 ahead = ahead_of(nest, at[0], n);
     if (so == 1 && sx == 1)
-      map_row(o, n, [&](i64 i, int) { return unary_value<kind>(load(p + i)); });
+      map_row(o, n, [stream = Stream{p, ahead}](i64 i, int) { return unary_value<kind>(stream(i)); });
     else
       map_strided(o, so, n, [&](i64 i, int lanes) { return unary_value<kind>(gather(p + i * sx, sx, lanes)); });
   });
@@ -192,9 +199,10 @@ void binary_rows(float* out, const float* a, const float* b, const Nest<3>& nest
   for_rows(context, nest, [&](const i64* at, i64 n) {
     float* o = out + at[0];
     const float *p = a + at[1], *q = b + at[2];
-    if (so == 1 && sa == 1 && sb == 1) return row(o, n, Contiguous{p}, Contiguous{q});
-    if (so == 1 && sa == 1 && sb == 0) return row(o, n, Contiguous{p}, Single(q));
-    if (so == 1 && sa == 0 && sb == 1) return row(o, n, Single(p), Contiguous{q});
+    const i64 ahead = ahead_of(nest, at[0], n);
+    if (so == 1 && sa == 1 && sb == 1) return row(o, n, Contiguous{{p, ahead}}, Contiguous{{q, ahead}});
+    if (so == 1 && sa == 1 && sb == 0) return row(o, n, Contiguous{{p, ahead}}, Single(q));
+    if (so == 1 && sa == 0 && sb == 1) return row(o, n, Single(p), Contiguous{{q, ahead}});
     map_strided(o, so, n, [&](i64 i, int lanes) {
       return binary_value<kind>(gather(p + i * sa, sa, lanes), gather(q + i * sb, sb, lanes));
     });
@@ -225,8 +233,9 @@ void compare_rows(u8* out, const float* a, const float* b, const Nest<3>& nest, 
   };
   for_rows(context, nest, [&](const i64* at, i64 n) {
     const float *p = a + at[1], *q = b + at[2];
-    if (sa == 1 && sb == 1) return row(out + at[0], n, Contiguous{p}, Contiguous{q});
-    if (sa == 1 && sb == 0) return row(out + at[0], n, Contiguous{p}, Single(q));
+    const i64 ahead = ahead_of(nest, at[0], n);
+    if (sa == 1 && sb == 1) return row(out + at[0], n, Contiguous{{p, ahead}}, Contiguous{{q, ahead}});
+    if (sa == 1 && sb == 0) return row(out + at[0], n, Contiguous{{p, ahead}}, Single(q));
     row(out + at[0], n, Strided{p, sa}, Strided{q, sb});
   });
 }
@@ -243,15 +252,16 @@ void binary(const args::binary<float>& b, Context& context) {
 
 void add_relu(const args::add_relu<float>& r, Context& context) {
   for_chunks(context, r.n, [&](i64 begin, i64 end) {
-    const float *a = r.a + begin, *b = r.b + begin;
+    const i64 ahead = end + far_ahead <= r.n ? far_ahead : 0;
+    const Stream a{r.a + begin, ahead}, b{r.b + begin, ahead};
     if (r.sum)
       map_row(r.y + begin, end - begin, [&, sum = r.sum + begin](i64 i, int lanes) {
-        const vf s = load(a + i) + load(b + i);
+        const vf s = a(i) + b(i);
         store_lanes(sum + i, s, lanes);
         return max_or_b(vf{}, s);
       });
     else
-      map_row(r.y + begin, end - begin, [&](i64 i, int) { return max_or_b(vf{}, load(a + i) + load(b + i)); });
+      map_row(r.y + begin, end - begin, [&](i64 i, int) { return max_or_b(vf{}, a(i) + b(i)); });
   });
 }
 

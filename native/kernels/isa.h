@@ -47,12 +47,17 @@ QUERN_INLINE void prefetch(const float* x, i64 floats) {
   for (i64 i = 0; i < floats; i += 16) __builtin_prefetch(x + i);
 }
 
-// Loads from a stream that is read in order, and fetches what comes so many floats later into L2: loops with little to
-// do for each load catch up with the hardware's prefetchers.
-QUERN_INLINE vf load_stream(const float* p, i64 ahead = 1024) {
-  __builtin_prefetch(p + ahead, 0, 2);
-  return load(p);
-}
+// Floats that are read in order. What comes so many later is fetched into L2: loops with little to do for each load
+// catch up with the hardware's prefetchers. Never beyond the end: there may be no page, and looking for one takes long.
+constexpr i64 far_ahead = 1024;
+struct Stream {
+  const float* x;
+  i64 ahead;
+  QUERN_INLINE vf operator()(i64 at) const {
+    __builtin_prefetch(x + at + ahead, 0, 2);
+    return load(x + at);
+  }
+};
 
 // Whether y(rows,columns) is more than a cache keeps until it is read, beside as much that was read for it, and its
 // rows are whole lines: then it is best streamed.

@@ -52,10 +52,10 @@ void sgd_chunk(const args::sgd<float>& o, i32 t, i64 begin, i64 end) {
   float *p = o.tensors[3 * t], *buffer = o.tensors[3 * t + 2];
   const float* gradient = o.tensors[3 * t + 1];
   for (i64 i = begin; i < end; i += W) {
-    const vf w = load_stream(p + i);
-    vf g = penalised(load_stream(gradient + i), w);
+    const vf w = load(p + i);
+    vf g = penalised(load(gradient + i), w);
     if constexpr (kind != 0) {
-      const vf b = first ? g : decayed(momentum * load_stream(buffer + i) + undamped * g);
+      const vf b = first ? g : decayed(momentum * load(buffer + i) + undamped * g);
       store_lanes(buffer + i, b, end - i);
       g = kind == 2 ? g + momentum * b : b;
     }
@@ -76,13 +76,13 @@ void adam_chunk(const args::adam<float>& o, i32 t, i64 begin, i64 end) {
   float *p = o.tensors[5 * t], *m = o.tensors[5 * t + 2], *v = o.tensors[5 * t + 3], *largest = o.tensors[5 * t + 4];
   const float* gradient = o.tensors[5 * t + 1];
   for (i64 i = begin; i < end; i += W) {
-    const vf w = load_stream(p + i) * shrink;
-    const vf g = penalised(load_stream(gradient + i), w);
-    const vf m0 = load_stream(m + i), m1 = decayed(m0 + new1 * (g - m0));
-    const vf v1 = decayed(beta2 * load_stream(v + i) + new2 * g * g);
+    const vf w = load(p + i) * shrink;
+    const vf g = penalised(load(gradient + i), w);
+    const vf m0 = load(m + i), m1 = decayed(m0 + new1 * (g - m0));
+    const vf v1 = decayed(beta2 * load(v + i) + new2 * g * g);
     vf size = v1;
     if constexpr (amsgrad) {
-      size = max_or_b(load_stream(largest + i), v1);
+      size = max_or_b(load(largest + i), v1);
       store_lanes(largest + i, size, end - i);
     }
     store_lanes(m + i, m1, end - i);
@@ -100,18 +100,18 @@ void rmsprop_chunk(const args::rmsprop<float>& o, i32 t, i64 begin, i64 end) {
   float *p = o.tensors[5 * t], *v = o.tensors[5 * t + 2], *b = o.tensors[5 * t + 3], *a = o.tensors[5 * t + 4];
   const float* gradient = o.tensors[5 * t + 1];
   for (i64 i = begin; i < end; i += W) {
-    const vf w = load_stream(p + i), g = penalised(load_stream(gradient + i), w);
-    const vf v1 = decayed(alpha * load_stream(v + i) + fresh * g * g);
+    const vf w = load(p + i), g = penalised(load(gradient + i), w);
+    const vf v1 = decayed(alpha * load(v + i) + fresh * g * g);
     store_lanes(v + i, v1, end - i);
     vf variance = v1;
     if constexpr (centered) {
-      const vf a1 = decayed(alpha * load_stream(a + i) + fresh * g);
+      const vf a1 = decayed(alpha * load(a + i) + fresh * g);
       store_lanes(a + i, a1, end - i);
       variance = max_or_b(vf{}, v1 - a1 * a1);
     }
     vf d = g / (sqrt(variance) + eps);
     if constexpr (with_momentum) {
-      d = decayed(momentum * load_stream(b + i) + d);
+      d = decayed(momentum * load(b + i) + d);
       store_lanes(b + i, d, end - i);
     }
     store_lanes(p + i, w - lr * d, end - i);
@@ -167,7 +167,7 @@ void adagrad(const args::adagrad<float>& o, Context& context) {
     float *p = o.tensors[3 * t], *sum = o.tensors[3 * t + 2];
     const float* gradient = o.tensors[3 * t + 1];
     for (i64 i = begin; i < end; i += W) {
-      const vf w = load_stream(p + i), g = penalised(load_stream(gradient + i), w), s = load_stream(sum + i) + g * g;
+      const vf w = load(p + i), g = penalised(load(gradient + i), w), s = load(sum + i) + g * g;
       store_lanes(sum + i, s, end - i);
       store_lanes(p + i, w - lr * g / (sqrt(s) + eps), end - i);
     }
@@ -182,8 +182,8 @@ void adadelta(const args::adadelta<float>& o, Context& context) {
     float *p = o.tensors[4 * t], *v = o.tensors[4 * t + 2], *u = o.tensors[4 * t + 3];
     const float* gradient = o.tensors[4 * t + 1];
     for (i64 i = begin; i < end; i += W) {
-      const vf w = load_stream(p + i), g = penalised(load_stream(gradient + i), w), u0 = load_stream(u + i);
-      const vf v1 = decayed(rho * load_stream(v + i) + fresh * g * g);
+      const vf w = load(p + i), g = penalised(load(gradient + i), w), u0 = load(u + i);
+      const vf v1 = decayed(rho * load(v + i) + fresh * g * g);
       const vf delta = sqrt(u0 + eps) / sqrt(v1 + eps) * g;
       store_lanes(v + i, v1, end - i);
       store_lanes(u + i, decayed(rho * u0 + fresh * delta * delta), end - i);

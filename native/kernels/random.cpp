@@ -179,7 +179,7 @@ void dropout(const args::dropout<float>& a, Context& context) {
       const bool whole = i + 2 * vectors * W <= end;
       const auto put = [=](i64 at, vi half) {
         if (!whole && at >= end) return;
-        const vf y = select(half > bound, load_stream(x + at) * scale, vf{});
+        const vf y = select(half > bound, load(x + at) * scale, vf{});
         if (whole)
           store(out + at, y);
         else
