@@ -39,6 +39,9 @@ struct Penalty {
   }
 };
 
+// How far ahead a tensor of so many elements is fetched from a chunk that ends there.
+i64 ahead_of(i64 end, i64 size) { return end + far_ahead <= size ? far_ahead : 0; }
+
 // State that decays, 0 where it is denormal: it would stay so for good, since 0.9 of the least float rounds to itself,
 // and cost many times what other values do.
 QUERN_INLINE vf decayed(vf x) { return select((as_int(x) & 0x7f800000) == 0, vf{}, x); }
@@ -49,13 +52,14 @@ void sgd_chunk(const args::sgd<float>& o, i32 t, i64 begin, i64 end) {
   const float lr = static_cast<float>(o.lr), momentum = static_cast<float>(o.momentum);
   const float undamped = static_cast<float>(1 - o.dampening);
   const Penalty penalised(o);
+  const i64 ahead = ahead_of(end, o.sizes[t]);
   float *p = o.tensors[3 * t], *buffer = o.tensors[3 * t + 2];
-  const float* gradient = o.tensors[3 * t + 1];
+  const Stream weights{p, ahead}, gradient{o.tensors[3 * t + 1], ahead}, last{buffer, ahead};
   for (i64 i = begin; i < end; i += W) {
-    const vf w = load(p + i);
-    vf g = penalised(load(gradient + i), w);
+    const vf w = weights(i);
+    vf g = penalised(gradient(i), w);
     if constexpr (kind != 0) {
-      const vf b = first ? g : decayed(momentum * load(buffer + i) + undamped * g);
+      const vf b = first ? g : decayed(momentum * last(i) + undamped * g);
       store_lanes(buffer + i, b, end - i);
       g = kind == 2 ? g + momentum * b : b;
     }
@@ -73,13 +77,14 @@ void adam_chunk(const args::adam<float>& o, i32 t, i64 begin, i64 end) {
   const Penalty penalised(o, !o.decoupled);
   // √v/root + eps in the denominator is (√v + eps·root)/root: one division instead of two.
   const float scaled_step = step * root, scaled_eps = eps * root;
+  const i64 ahead = ahead_of(end, o.sizes[t]);
   float *p = o.tensors[5 * t], *m = o.tensors[5 * t + 2], *v = o.tensors[5 * t + 3], *largest = o.tensors[5 * t + 4];
-  const float* gradient = o.tensors[5 * t + 1];
+  const Stream weights{p, ahead}, gradient{o.tensors[5 * t + 1], ahead}, first{m, ahead}, second{v, ahead};
   for (i64 i = begin; i < end; i += W) {
-    const vf w = load(p + i) * shrink;
-    const vf g = penalised(load(gradient + i), w);
-    const vf m0 = load(m + i), m1 = decayed(m0 + new1 * (g - m0));
-    const vf v1 = decayed(beta2 * load(v + i) + new2 * g * g);
+    const vf w = weights(i) * shrink;
+    const vf g = penalised(gradient(i), w);
+    const vf m0 = first(i), m1 = decayed(m0 + new1 * (g - m0));
+    const vf v1 = decayed(beta2 * second(i) + new2 * g * g);
     vf size = v1;
     if constexpr (amsgrad) {
       size = max_or_b(load(largest + i), v1);
