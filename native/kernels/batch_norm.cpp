@@ -35,7 +35,7 @@ struct Rows {
 };
 
 // How far ahead rows are fetched: whole ones, so that strips of their columns fetch their own.
-i64 rows_ahead(i64 c) { return max<i64>(16, 1024 / max<i64>(1, c)) * c; }
+i64 rows_ahead(i64 c) { return max<i64>(16, far_ahead / max<i64>(1, c)) * c; }
 
 // (x - mean) · scale + bias
 struct Affine {
@@ -70,7 +70,7 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
 
 namespace {
 
-// `gradient` (dy, x, column): dy, or what of it the limits let through
+// gradient(dy, x, column): dy, or what of it the limits let through; x() is asked for only there
 template <class F>
 void backward(const args::batch_norm_backward<float>& p, Context& context, const F& gradient) {
   const i64 parts = cut(p.rows).parts, c = p.c, padded = round_up(c, W);
@@ -83,7 +83,9 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   column_sums(context, p.rows, c, sums, [=](i64 row, i64 column) -> Terms {
     const i64 at = row * c + column;
     const vf value = x(at, ahead);
-    return {gradient(dy(at, ahead), value, column), value - load(mean + column)};
+    return {gradient(
+                dy(at, ahead), [=] { return value; }, column),
+            value - load(mean + column)};
   });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
@@ -98,17 +100,19 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   if (!p.dx) return;
   const bool training = p.training;
   write_elements(context, p.dx, p.rows, c, [=](i64 at, i64 column) {
-    const vf value = x(at);
-    vf result = load(a + column) * gradient(dy(at), value, column);
-    if (training) result += load(b + column) * (value - load(mean + column)) + load(d + column);
-    return result;
+    if (!training)
+      return load(a + column) * gradient(
+                                    dy(at), [=] { return x(at); }, column);
+    const vf value = x(at), scaled = load(a + column) * gradient(
+                                                            dy(at), [=] { return value; }, column);
+    return scaled + (load(b + column) * (value - load(mean + column)) + load(d + column));
   });
 }
 
 }  // namespace
 
 void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& context) {
-  if (p.low == -infinity && p.high == infinity) return backward(p, context, [](vf dy, vf, i64) { return dy; });
+  if (p.low == -infinity && p.high == infinity) return backward(p, context, [](vf dy, const auto&, i64) { return dy; });
   float* scale = scratch<float>(context, p.c + 1);
   if (!scale) return;
   scale_of(p, scale);
@@ -116,8 +120,8 @@ void batch_norm_backward(const args::batch_norm_backward<float>& p, Context& con
   // Compared with NaN, which nothing meets, where there is no limit.
   const float low = p.low > -infinity ? static_cast<float>(p.low) : __builtin_nanf("");
   const float high = p.high < infinity ? static_cast<float>(p.high) : __builtin_nanf("");
-  backward(p, context, [=](vf dy, vf x, i64 column) {
-    const vf y = affine(x, column);
+  backward(p, context, [=](vf dy, const auto& x, i64 column) {
+    const vf y = affine(x(), column);
     return select((y <= low) | (y >= high), vf{}, dy);
   });
 }

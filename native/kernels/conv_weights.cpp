@@ -179,7 +179,7 @@ void sum_slice(const Plan& w, const Args& p, i64 task, float* memory) {
     if (p.dw) {
       Tile t{};
       t.taps = u.images * u.rows, t.run = p.ow;
-      if (w.x_in_place && p.oh == p.ih && p.ow == p.iw) t.taps = 1, t.run = pixels;  // one behind the other
+      if (is_pointwise(p)) t.taps = 1, t.run = pixels;  // one behind the other
       t.c = w.sums + slice * w.slice_floats + group * w.group_floats + panel * w.rows * NR;
       t.accumulate = unit > first;
       Ahead ahead = fetch_ahead(w, p, unit + 1 < last ? unit + 1 : unit);

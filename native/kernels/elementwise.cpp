@@ -187,11 +187,11 @@ void where(const args::where<float>& w, Context& context) {
     if (so != 1 || sc != 1 || (sa | 1) != 1 || (sb | 1) != 1 || (sa == 0 && sb == 0))
       for (i64 i = 0; i < n; i++) o[i * so] = c[i * sc] ? a[i * sa] : b[i * sb];
     else if (sa == 0)
-      row(Single(a), Contiguous{b});
+      row(Single(a), Contiguous{{b, 0}});
     else if (sb == 0)
-      row(Contiguous{a}, Single(b));
+      row(Contiguous{{a, 0}}, Single(b));
     else
-      row(Contiguous{a}, Contiguous{b});
+      row(Contiguous{{a, 0}}, Contiguous{{b, 0}});
   });
 }
 

@@ -1,6 +1,7 @@
 // References of the optimisers: PyTorch's formulas, scalars computed in double and then rounded to T.
 #pragma once
 #include <cmath>
+#include <limits>
 
 #include "reference.h"
 
@@ -11,6 +12,12 @@ template <class T, class Args>
 T penalised(const Args& o, double weight_decay, T g, T p) {
   const T sign = static_cast<T>((p > 0) - (p < 0));
   return (o.maximize ? -g : g) + static_cast<T>(weight_decay) * p + static_cast<T>(o.l1) * sign;
+}
+
+// State that decays, 0 where it is denormal: it would stay so for good, and cost many times what other values do.
+template <class T>
+T decayed(T x) {
+  return std::abs(x) < std::numeric_limits<T>::min() ? 0 : x;
 }
 
 // b = first ? g : momentum b + (1-dampening) g;  g = nesterov ? g + momentum b : b;  p -= lr g
@@ -24,7 +31,7 @@ void sgd(const args::sgd<T>& o, Context&) {
     for (i64 i = 0; i < o.sizes[t]; i++) {
       T g = penalised(o, o.weight_decay, gradient[i], p[i]);
       if (o.momentum != 0) {
-        buffer[i] = o.first ? g : momentum * buffer[i] + undamped * g;
+        buffer[i] = o.first ? g : decayed(momentum * buffer[i] + undamped * g);
         g = o.nesterov ? g + momentum * buffer[i] : buffer[i];
       }
       p[i] -= lr * g;
@@ -46,8 +53,8 @@ void adam(const args::adam<T>& o, Context&) {
     for (i64 i = 0; i < o.sizes[t]; i++) {
       p[i] *= shrink;
       const T g = penalised(o, o.decoupled ? 0 : o.weight_decay, gradient[i], p[i]);
-      m[i] += new1 * (g - m[i]);
-      v[i] = beta2 * v[i] + new2 * g * g;
+      m[i] = decayed(m[i] + new1 * (g - m[i]));
+      v[i] = decayed(beta2 * v[i] + new2 * g * g);
       if (o.amsgrad && !(largest[i] >= v[i])) largest[i] = v[i];
       p[i] -= step * m[i] / (std::sqrt(o.amsgrad ? largest[i] : v[i]) / root + eps);
     }
@@ -79,9 +86,9 @@ void adadelta(const args::adadelta<T>& o, Context&) {
     const T* gradient = o.tensors[4 * t + 1];
     for (i64 i = 0; i < o.sizes[t]; i++) {
       const T g = penalised(o, o.weight_decay, gradient[i], p[i]);
-      v[i] = rho * v[i] + fresh * g * g;
+      v[i] = decayed(rho * v[i] + fresh * g * g);
       const T delta = std::sqrt(u[i] + eps) / std::sqrt(v[i] + eps) * g;
-      u[i] = rho * u[i] + fresh * delta * delta;
+      u[i] = decayed(rho * u[i] + fresh * delta * delta);
       p[i] -= lr * delta;
     }
   }
@@ -98,15 +105,15 @@ void rmsprop(const args::rmsprop<T>& o, Context&) {
     const T* gradient = o.tensors[5 * t + 1];
     for (i64 i = 0; i < o.sizes[t]; i++) {
       const T g = penalised(o, o.weight_decay, gradient[i], p[i]);
-      v[i] = alpha * v[i] + fresh * g * g;
+      v[i] = decayed(alpha * v[i] + fresh * g * g);
       T variance = v[i];
       if (o.centered) {
-        a[i] = alpha * a[i] + fresh * g;
+        a[i] = decayed(alpha * a[i] + fresh * g);
         variance -= a[i] * a[i];
         if (variance < 0) variance = 0;
       }
       T d = g / (std::sqrt(variance) + eps);
-      if (o.momentum != 0) d = b[i] = momentum * b[i] + d;
+      if (o.momentum != 0) d = b[i] = decayed(momentum * b[i] + d);
       p[i] -= lr * d;
     }
   }

@@ -9,20 +9,21 @@ export function adopt(tensor: AnyTensor): void {
   else tensor.storage.watch()
 }
 
-/** Runs fn and releases every tensor it made, save those that it returned, as keeps() knows. */
+/** Runs fn and releases every tensor it made, save those that keep() or keeps() says are kept. */
 export function runScope<R>(fn: () => R, keeps: (result: R, tensor: AnyTensor) => boolean): R {
   const outer = open
   const made: AnyTensor[] = []
   open = made
-  let result: { value: R } | null = null
+  let kept: boolean[] = []
   try {
-    result = { value: fn() }
-    return result.value
+    const result = fn()
+    kept = made.map((tensor) => !tensor.disposed && (tensor.kept || keeps(result, tensor)))
+    return result
   } finally {
     open = outer
-    for (const tensor of made) {
+    for (const [i, tensor] of made.entries()) {
       if (tensor.disposed) continue
-      if (result !== null && (tensor.kept || keeps(result.value, tensor))) adopt(tensor)
+      if (kept[i]) adopt(tensor)
       else tensor.dispose()
     }
   }

@@ -61,7 +61,7 @@ export interface Batch {
 
 /**
  * Base of the optimisers: parameter groups, state per parameter, and one command for all parameters of a group that are at
- * the same step. State in float32 that decays is 0 once it is denormal.
+ * the same step. State that decays is 0 once it is denormal.
  */
 export abstract class Optimizer<O extends GroupOptions> {
   readonly groups: Group<O>[]

@@ -169,8 +169,9 @@ test.each([
     p.grad = step === 0 ? ones([19]) : zeros([19])
     optimizer.step()
   }
-  const [state] = optimizer.stateDict().state
-  for (const t of Object.values(state?.tensors ?? {})) expect(await t.array()).toEqual(new Array(19).fill(0))
+  const decayed = Object.values(optimizer.stateDict().state[0]?.tensors ?? {})
+  expect(decayed.length).toBeGreaterThan(0)
+  for (const t of decayed) expect(await t.array()).toEqual(new Array(19).fill(0))
 })
 
 describe.each(['float32', 'float64'] as const)('clipping in %s', (dtype) => {

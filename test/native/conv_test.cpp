@@ -36,6 +36,7 @@ TEST(conv_with_stride) {
   check_all({2, 5, 12, 9, 6, 2, 3, 3, 2, 0, 1});
   check_all({1, 16, 13, 13, 16, 3, 3, 4, 5, 1, 1});
   check_all({1, 2, 9, 9, 9, 3, 3, 2, 3, 1, 0});
+  check_all({4, 16, 5, 1, 8, 1, 1, 1, 2});  // takes no step
 }
 
 TEST(conv_of_few_outputs_and_of_an_image) {
