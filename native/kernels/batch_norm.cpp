@@ -83,9 +83,8 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   column_sums(context, p.rows, c, sums, [=](i64 row, i64 column) -> Terms {
     const i64 at = row * c + column;
     const vf value = x(at, ahead);
-    return {gradient(
-                dy(at, ahead), [=] { return value; }, column),
-            value - load(mean + column)};
+    const auto known = [=] { return value; };
+    return {gradient(dy(at, ahead), known, column), value - load(mean + column)};
   });
   float *a = factors, *b = a + padded, *d = b + padded;
   for (i64 i = 0; i < c; i++) {
@@ -100,12 +99,12 @@ void backward(const args::batch_norm_backward<float>& p, Context& context, const
   if (!p.dx) return;
   const bool training = p.training;
   write_elements(context, p.dx, p.rows, c, [=](i64 at, i64 column) {
-    if (!training)
-      return load(a + column) * gradient(
-                                    dy(at), [=] { return x(at); }, column);
-    const vf value = x(at), scaled = load(a + column) * gradient(
-                                                            dy(at), [=] { return value; }, column);
-    return scaled + (load(b + column) * (value - load(mean + column)) + load(d + column));
+    const auto read = [=] { return x(at); };
+    if (!training) return load(a + column) * gradient(dy(at), read, column);
+    const vf value = read();
+    const auto known = [=] { return value; };
+    const vf direct = load(a + column) * gradient(dy(at), known, column);
+    return direct + (load(b + column) * (value - load(mean + column)) + load(d + column));
   });
 }
 
