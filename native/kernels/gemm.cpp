@@ -11,8 +11,9 @@ using Args = args::matmul<float>;
 constexpr i64 k_block = 512;        // rows of a packed panel of B: 64 KB with AVX-512
 constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
 constexpr i64 m_block = 266;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
-// Multiply-adds from which on waiting for one packing of B is short, by measurement.
-constexpr i64 large_work = i64(1) << (W < 16 ? 26 : 28);
+// Multiply-adds from which on waiting for one packing of B is short, by measurement. A transposed A is then copied too,
+// instead of read a piece of each of its lines at a time.
+constexpr i64 large_work(bool transposed_a) { return i64(1) << (W < 16 || transposed_a ? 26 : 28); }
 constexpr i64 most_shared = i64(16) << 20;  // floats of a packed B that all tasks share
 
 // How one product is cut into tasks, and what is copied before use. Both depend on shapes and threads alone.
@@ -31,7 +32,7 @@ i64 greatest_common_divisor(i64 a, i64 b) { return b == 0 ? a : greatest_common_
 // chunks of columns, which need not wait for one.
 void cut(Plan& plan, const Args& p, int threads) {
   const i64 panels = ceil_div(p.n, NR), blocks = ceil_div(p.m, m_block);
-  const bool large = p.batch == 1 && i64(p.m) * p.n * p.k >= large_work && p.m >= 4 * MR * threads;
+  const bool large = p.batch == 1 && i64(p.m) * p.n * p.k >= large_work(p.a_row_stride == 1) && p.m >= 4 * MR * threads;
   plan.m_blocks = large ? max(blocks, min<i64>(4 * threads, p.m / (8 * MR))) : blocks;
   if (large && plan.m_blocks > threads) plan.m_blocks = round_up(plan.m_blocks, threads);
   plan.n_chunks = 1;
@@ -103,11 +104,14 @@ void copy_block(const Args& p, float* out, const float* a, i64 m, i64 k) {
   });
 }
 
-// One panel of C: all tiles of m rows. `a` is the block of A, or its copy.
-void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m) {
+// One panel of C: all tiles of m rows. `a` is the block of A, or its copy; `next` the panel of B to come, null if none:
+// shared ones come from memory, so each tile fetches its part.
+void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, const float* next) {
   float* c = t.c;
+  t.ahead_step = ceil_div(NR, ceil_div(m, MR));
   for_tiles(m, [&](i64 i, int rows) {
     t.c = c + i * p.n;
+    if (next) t.ahead = next + i * NR * t.run / m;
     if (plan.kind == A::rows) {
       t.a = a + i * p.a_row_stride;
       run_tile<A::rows>(rows, t);
@@ -147,7 +151,8 @@ void run_block(const Plan& plan, const Args& p, float* out, const float* a, cons
       t.bias = p.bias && block == 0 ? p.bias + j : nullptr;
       t.accumulate = block > 0;
       t.relu = p.relu && block == plan.k_blocks - 1;
-      run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m);
+      const bool full_next = j + 2 * NR <= n0 + n;
+      run_panel(plan, p, t, plan.pack_a ? a_copy : a_block, m, plan.share_b && full_next ? t.b + NR * k : nullptr);
     }
   }
 }
