@@ -6,6 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 const pause = 10
 const rest = 60
 
+// Chunks that running until a compiler is done may take: a quick bench does not wait for it.
+const settling = 24
+
 /** Somebody who does a row's work. */
 export interface Contestant {
   /** The column it stands in; of several with one name the fastest counts. */
@@ -14,7 +17,7 @@ export interface Contestant {
   variant?: string
   /** How much of the row's work one run does; 1 unless told. */
   scale?: number
-  /** Seconds of running until what compiles it on the way is done, ten chunks at most; none unless told. */
+  /** Seconds of running until what compiles it on the way is done; none unless told. */
   settles?: number
   /** Does it so many times; the seconds that took. */
   run(count: number): Promise<number>
@@ -92,7 +95,7 @@ async function warmedUp(contestant: Contestant, { chunk }: Budget): Promise<Entr
     spent += seconds
     return seconds
   }
-  const settled = () => spent >= Math.min(contestant.settles ?? 0, 10 * chunk)
+  const settled = () => spent >= Math.min(contestant.settles ?? 0, settling * chunk)
   let seconds = await run(1)
   // The first run is the slowest, but one that takes this long is no wiser the second time.
   if (seconds < 10 * chunk) seconds = await run(1)

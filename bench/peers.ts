@@ -12,6 +12,9 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const installPeers = 'npm run bench:peers'
 // Made by build.ts.
 const built = (name: string) => path(`../build/bench/${name}/main.js`)
+// Seconds until a just-in-time compiler is done. A training step calls each function but a few times.
+const settles = ({ op }: Work): number => (op === 'train' ? 12 : 1)
+
 const host = ['--expose-gc', path('peers/host.mjs')]
 
 interface Kind {
@@ -20,15 +23,15 @@ interface Kind {
   install: string
   /** Command lines to try in turn. */
   commands: string[][]
-  /** Seconds of running until its just-in-time compiler is done. */
-  settles?: number
+  /** Whether a just-in-time compiler makes it faster while it runs. */
+  compiles?: boolean
 }
 
 const node = (title: string, ...args: string[]): Kind => ({
   title,
   install: installPeers,
   commands: [[process.execPath, ...args]],
-  settles: 1,
+  compiles: true,
 })
 
 const kinds = {
@@ -110,8 +113,8 @@ export class Peers {
     const opened = await this.get(name, threads)
     if (!opened) return []
     const contestants = await contestantsOf(opened.peer, await this.given(name, work), as)
-    const { settles = 0 }: Kind = kinds[name]
-    return contestants.map((contestant) => ({ ...contestant, settles }))
+    const { compiles }: Kind = kinds[name]
+    return compiles ? contestants.map((contestant) => ({ ...contestant, settles: settles(work) })) : contestants
   }
 
   /** What is known of each peer that took part. */

@@ -17,7 +17,7 @@ export async function scaling(context: Context): Promise<Table> {
   const counts = [1, ...[2, 4, 8, 16, 32, 64].filter((n) => n < context.threads), context.threads]
   const threads = [...new Set(counts)]
   const title = (n: number) => `${n} thread${n === 1 ? '' : 's'}`
-  const budget = context.quick ? { rounds: 3, chunk: 0.02 } : { rounds: 7, chunk: 0.2 }
+  const budget = context.quick ? { rounds: 3, chunk: 0.02 } : { rounds: 7, chunk: 0.5 }
   const rows: Row[] = []
   const notes: string[] = []
   for (const { group, name, unit, work, amount, goals } of inTime(context, scalingPlans, notes)) {

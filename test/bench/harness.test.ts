@@ -69,9 +69,9 @@ test('a slow first run is no reason for fewer rounds, slow chunks are', async ()
 
 test.each([
   { chunk: 0.1, settled: 1 },
-  { chunk: 0.05, settled: 0.5 },
+  { chunk: 0.025, settled: 0.6 },
 ])(
-  'what a compiler makes faster on the way runs until that is done, or for ten chunks of $chunk s',
+  'what a compiler makes faster on the way runs until that is done, or for 24 chunks of $chunk s',
   async ({ chunk, settled }) => {
     const seconds: number[] = []
     let runs = 0
