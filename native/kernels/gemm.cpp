@@ -11,6 +11,8 @@ using Args = args::matmul<float>;
 constexpr i64 k_block = 512;        // rows of a packed panel of B: 64 KB with AVX-512
 constexpr i64 panels_together = 8;  // of B, packed at once: rows of B are read in longer pieces
 constexpr i64 m_block = 266;        // rows of A that meet every panel in turn; with k_block they fill a good part of L2
+// Floats of a B that tiles read as quickly where it lies: the more rows a tile has, the less often they do.
+constexpr i64 small_b = i64(W < 16 ? 4 : 16) << 10;
 // Multiply-adds from which on waiting for one packing of B is short, by measurement. A transposed A is then copied too,
 // instead of read a piece of each of its lines at a time.
 constexpr i64 large_work(bool transposed_a) { return i64(1) << (W < 16 || transposed_a ? 26 : 28); }
@@ -59,7 +61,7 @@ Plan make_plan(const Args& p, int threads) {
   cut(plan, p, threads);
 
   // A copy of B pays once it serves a few tiles; a copy of A, once it serves a few panels.
-  plan.pack_b = p.b_col_stride != 1 || (plan.block_m > 2 * MR && i64(p.k) * p.n > 4096);
+  plan.pack_b = p.b_col_stride != 1 || (plan.block_m > 2 * MR && i64(p.k) * p.n > small_b);
   plan.share_b = plan.share_b && plan.pack_b;
   const bool rows = p.a_col_stride == 1, steps = p.a_row_stride == 1;
   const bool wide = plan.chunk_n > 4 * NR;

@@ -159,11 +159,12 @@ inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context
   f.c_offset = f.a_offset + pixels;
   f.delta = f.c_offset + pixels;
   for (i64 t = 0; t < f.taps; t++) f.delta[t] = (f.tap_y[t] - s.top) * s.row + (f.tap_x[t] - s.left) * s.pixel;
-  for (i64 i = 0; i < pixels; i++) {
-    const i64 x = i % f.columns, y = i / f.columns % rows, n = i / f.columns / rows;
-    f.a_offset[i] = n * s.image + y * g.step_h * s.row + x * g.step_w * s.pixel;
-    f.c_offset[i] = n * g.y_image + y * g.y_row + x * g.y_pixel;
-  }
+  for (i64 n = 0, i = 0; i < pixels; n++)
+    for (i64 y = 0; y < rows; y++)
+      for (i64 x = 0; x < f.columns; x++, i++) {
+        f.a_offset[i] = n * s.image + y * g.step_h * s.row + x * g.step_w * s.pixel;
+        f.c_offset[i] = n * g.y_image + y * g.y_row + x * g.y_pixel;
+      }
   return true;
 }
 
