@@ -24,6 +24,8 @@ struct DotTile {
   float* c;
   const float* bias;  // null: zero
   bool relu;
+  const float* ahead;  // what will be read soon: fetched into L2, so much of it with each tile; null: nothing
+  i64 ahead_step;
 };
 
 // sum[p][o] += x[p][at..] · w[o][k..], lane by lane; `lanes` of them
@@ -56,6 +58,7 @@ void dot_tile(const DotTile& t, int pixels) {
   QUERN_UNROLL
   for (int o = 0; o < O; o++) w[o] = t.b + o * t.taps * t.run;
   vf sum[P][O] = {};
+  for (i64 i = 0; t.ahead && i < t.ahead_step; i += 16) __builtin_prefetch(t.ahead + i, 0, 2);
   i64 k = 0;
   for (i64 tap = 0; tap < t.taps; tap++) {
     i64 at = t.delta[tap];
@@ -79,8 +82,10 @@ void dot_tile(const DotTile& t, int pixels) {
 inline void run_dot_tiles(DotTile t, i64 pixels, i64 outputs) {
   constexpr void (*kernels[])(const DotTile&, int) = {dot_tile<1>, dot_tile<2>, dot_tile<3>, dot_tile<4>};
   const int together = dot_pixels(static_cast<int>(outputs));
-  for (; pixels > 0; pixels -= together, t.a_offset += together, t.c_offset += together)
+  for (; pixels > 0; pixels -= together, t.a_offset += together, t.c_offset += together) {
     kernels[outputs - 1](t, static_cast<int>(min<i64>(together, pixels)));
+    if (t.ahead) t.ahead += t.ahead_step;
+  }
 }
 
 }  // namespace quern::QUERN_ISA

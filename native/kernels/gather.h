@@ -36,6 +36,16 @@ inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int
   }
 }
 
+// Memory that will be read soon.
+struct Coming {
+  const float* from;  // null: nothing
+  i64 floats;
+
+  Coming part(i64 begin, i64 end, i64 of) const {
+    return {from ? from + floats * begin / of : nullptr, floats * end / of - floats * begin / of};
+  }
+};
+
 // The rows of A of the next tile: where each is read by one tap alone, nothing else brings them near in time. Tiles do
 // it themselves where they lie in line.
 QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 last, i64 run) {
@@ -44,11 +54,13 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
 }
 
 // Pixels [begin, end) of a slab.
-inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 end, float* tile_copy) {
+inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 end, float* tile_copy,
+                      const Coming& coming) {
   const i64 last = p.last, panel_floats = f.taps * g.run * NR;
   const bool at_once = walks_weights(g, f, p.last - p.first);
   const i64 panels = at_once ? last - p.first : 1;
   const i64 passes = at_once ? 1 : max<i64>(1, min(f.taps, ceil_div(panel_floats, weight_floats)));
+  const i64 first_panel = p.first, steps = max<i64>(1, ceil_div(f.taps, passes) * g.run);
   for (; p.first < last; p.first += panels) {
     p.last = p.first + panels;
     for (i64 pass = 0; pass < passes; pass++) {
@@ -62,6 +74,10 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
           t.ahead = t.a + f.a_offset[first] + rows * g.run, t.ahead_step = rows;
         else if (f.taps == 1)
           fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
+        else if (pass == 0 && p.first == first_panel) {
+          const Coming part = coming.part(place, place + rows, end - begin);
+          t.ahead = part.from, t.ahead_step = ceil_div(part.floats, steps);
+        }
         run_pass(g, f, p, t, rows, tile_copy);
       });
     }
@@ -105,7 +121,7 @@ inline void finish_sums(const Gather& g, const Slabs& s, const Pass& p, const Pa
 
 // The pixels of a slab that one phase has; a: where its source begins.
 inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Slab& u, const float* a, float* tile_copy,
-                      PanelSums* sums) {
+                      PanelSums* sums, const Coming& coming) {
   const i64 rows = min(u.rows, f.rows - u.y), pixels = u.images * rows * f.columns, group = u.pass.group;
   if (pixels <= 0) return;
   Tile t{};
@@ -116,8 +132,9 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
   if (f.tiles == TileKind::neighbours) run_rows(g, s, f, t, group, u.images, rows);
   if (f.tiles == TileKind::dots) {
     const float* weights = f.weights + group * g.outputs * f.taps * g.run;
+    const i64 tiles = ceil_div(pixels, dot_pixels(static_cast<int>(g.outputs)));
     run_dot_tiles({a, f.a_offset, f.c_offset, f.delta, f.taps, g.run, weights, t.c,
-                   g.bias ? g.bias + group * g.outputs : nullptr, g.relu},
+                   g.bias ? g.bias + group * g.outputs : nullptr, g.relu, coming.from, ceil_div(coming.floats, tiles)},
                   pixels, g.outputs);
   }
   const bool common = f.tiles == TileKind::common;
@@ -127,7 +144,7 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
   const i64 block = in_cache ? moment_pixels : pixels;
   for (i64 begin = 0, part = u.place * s.blocks; begin < pixels; begin += block, part++) {
     const i64 end = min(pixels, begin + block);
-    if (common) run_tiles(g, f, t, pass, begin, end, tile_copy);
+    if (common) run_tiles(g, f, t, pass, begin, end, tile_copy, coming.part(begin, end, pixels));
     if (sums)
       finish_sums(g, s, pass, sums, part, end - begin);
     else if (g.statistics)
@@ -135,6 +152,17 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
                   origin + end, ColumnMoments<>{f.y, s.moments});
   }
   if (s.streams) end_streams();
+}
+
+// What the slab after a place reads and that place's does not.
+inline Coming after(const Gather& g, const Slabs& s, i64 place) {
+  if (g.groups > 1 || s.chunks > 1 || place + 1 >= s.across_y * s.across_n) return {};
+  auto end = [&](i64 i) {
+    const i64 last_image = min((i / s.across_y + 1) * s.images, g.images) - 1;
+    const i64 last_row = min(g.height, i % s.across_y * s.rows * g.step_h + s.top + s.height);
+    return g.x + (last_image * g.height + last_row) * g.width * g.channels;
+  };
+  return {end(place), end(place + 1) - end(place)};
 }
 
 inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
@@ -147,12 +175,14 @@ inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {
                y,
                min(s.rows, g.phases[0].rows - y),
                {group, s.panels * chunk / s.chunks, s.panels * (chunk + 1) / s.chunks, 0, 0}};
+  const Coming coming = after(g, s, place);
   float *own = s.copies + worker * (s.copy_floats + s.tile_floats), *tile_copy = own + s.copy_floats;
   PanelSums* sums = s.sums ? s.sums + worker * s.panels : nullptr;
   if (s.padded) pad_slab(g, s, own, group, n, u.images, y);
   const float* a =
       s.padded ? own : g.x + n * s.image + (y * g.step_h + s.top) * s.row + s.left * s.pixel + group * g.channels;
-  for (i64 i = 0; i < g.phase_count; i++) run_phase(g, s, g.phases[i], u, a, tile_copy, sums);
+  for (i64 i = 0; i < g.phase_count; i++)
+    run_phase(g, s, g.phases[i], u, a, tile_copy, sums, coming.part(i, i + 1, g.phase_count));
 }
 
 // At least one phase.
