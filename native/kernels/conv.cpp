@@ -73,21 +73,17 @@ void conv2d(const args::conv2d<float>& p, Context& context) {
 
   Taps taps;
   if (!make_taps(taps, kernel, context)) return;
-  // Undilated taps of a row touch contiguous memory (unless its pixels are moved apart): one tap with a longer run.
-  const i64 depth = g.channels;
-  const bool fused = p.dil_w == 1 && p.groups == 1 && !pixels_collide(depth);
-  const i64 taps_x = fused ? 1 : p.kw;
-  f.taps = p.kh * taps_x, g.run = fused ? p.kw * depth : depth, g.reach = fused ? p.kw : 1;
-  for (i64 t = 0; t < f.taps; t++) {
-    taps.y[t] = t / taps_x * p.dil_h - p.pad_h;
-    taps.x[t] = t % taps_x * p.dil_w - p.pad_w;
+  f.taps = kernel;
+  for (i64 t = 0; t < kernel; t++) {
+    taps.y[t] = t / p.kw * p.dil_h - p.pad_h;
+    taps.x[t] = t % p.kw * p.dil_w - p.pad_w;
+    taps.offset[t] = t;
   }
   f.tap_y = taps.y, f.tap_x = taps.x;
-  for (i64 t = 0; t < kernel; t++) taps.offset[t] = t;
-  f.weights = pack_weights(
-      tile_kind(g, f),
-      {kernel, depth, g.outputs, g.groups, taps.offset, kernel, depth * kernel, g.outputs * depth * kernel, kernel},
-      p.w, context);
+  f.weights = pack_weights(tile_kind(g, f),
+                           {kernel, g.channels, g.outputs, g.groups, taps.offset, kernel, g.channels * kernel,
+                            g.outputs * g.channels * kernel, kernel},
+                           p.w, context);
   if (f.weights) gather_gemm(g, context);
 }
 
@@ -100,7 +96,6 @@ void gather_backward_data(const args::conv2d_backward_data<float>& p, Context& c
   g.x = p.dy, g.height = p.oh, g.width = p.ow;
   g.step_h = g.step_w = 1;
   g.groups = p.groups, g.channels = p.oc / g.groups, g.outputs = p.ic / g.groups;
-  g.run = g.channels, g.reach = 1;
   g.y_pixel = i64(p.stride_w) * p.ic, g.y_row = i64(p.stride_h) * p.iw * p.ic, g.y_image = i64(p.ih) * p.iw * p.ic;
   const i64 across = min(p.stride_w, p.iw);
   g.phase_count = min(p.stride_h, p.ih) * across;

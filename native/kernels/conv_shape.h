@@ -28,11 +28,12 @@ inline bool make_taps(Taps& taps, i64 count, Context& context) {
 }
 
 // Residue class (ry, rx) of backward-data: the pixels of dx that a stride of y's grid reaches through the same taps.
-// dx[ry + stride·j] gathers dy[j + (ry + pad - ky·dil) / stride] over the ky that divide.
+// dx[ry + stride·j] gathers dy[j + (ry + pad - ky·dil) / stride] over the ky that divide, from the last on: so they
+// rise.
 inline i64 class_taps(const args::conv2d_backward_data<float>& p, i64 ry, i64 rx, const Taps& taps) {
   i64 count = 0;
-  for (i64 ky = 0; ky < p.kh; ky++)
-    for (i64 kx = 0; kx < p.kw; kx++) {
+  for (i64 ky = p.kh - 1; ky >= 0; ky--)
+    for (i64 kx = p.kw - 1; kx >= 0; kx--) {
       const i64 y = ry + p.pad_h - ky * p.dil_h, x = rx + p.pad_w - kx * p.dil_w;
       if (y % p.stride_h != 0 || x % p.stride_w != 0) continue;
       taps.y[count] = y / p.stride_h;

@@ -172,13 +172,6 @@ bool has_windows(const Gather& g) {
   return g.taps > 0;
 }
 
-void reverse(i64* v, i64 n) {
-  for (i64 i = 0; i < n / 2; i++) {
-    const i64 other = v[i];
-    v[i] = v[n - 1 - i], v[n - 1 - i] = other;
-  }
-}
-
 float* make_zeros(i64 channels, Context& context) {
   float* zeros = scratch<float>(context, channels + window_vectors * W);
   if (zeros) __builtin_memset(zeros, 0, (channels + window_vectors * W) * sizeof(float));
@@ -219,7 +212,6 @@ void depthwise_backward_data(const args::conv2d_backward_data<float>& p, Context
       Taps taps;
       if (!make_taps(taps, kernel, context)) return;
       const i64 count = class_taps(p, ry, rx, taps);
-      reverse(taps.y, count), reverse(taps.x, count), reverse(taps.offset, count);  // so they rise
       const float* weights = turn_weights(p.w, c, kernel, taps.offset, count, context);
       if (!weights) return;
       classes[ry * beside + rx] = {ceil_div(p.iw - rx, p.stride_w),

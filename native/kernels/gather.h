@@ -13,13 +13,13 @@ struct Pass {
 
 // One tile of `rows` pixels; t.a and t.c are where its slab begins, t.sums the panels' sums.
 inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int rows, float* tile_copy) {
-  const i64 depth = f.taps * g.run, zero = 0;
+  const i64 depth = f.taps * f.run, zero = 0;
   const float* weights = f.weights + p.group * depth * round_up(g.outputs, W);
   const float *a = t.a, *bias = g.bias && p.tap == 0 ? g.bias + p.group * g.outputs : nullptr;
   float* c = t.c;
   t.accumulate = p.tap > 0;
   t.relu = g.relu && p.tap + p.taps == f.taps;
-  t.delta += p.tap, t.taps = p.taps, t.run = g.run;
+  t.delta += p.tap, t.taps = p.taps, t.run = f.run;
   if (copy_a) {
     for (i64 i = 0; i < t.taps; i++) pack_rows(tile_copy + i * t.run * rows, a + t.delta[i], t.a_offset, rows, t.run);
     t.a = tile_copy, t.a_step = rows, t.delta = &zero, t.run *= t.taps, t.taps = 1;
@@ -27,7 +27,7 @@ inline void run_pass(const Gather& g, const Phase& f, const Pass& p, Tile t, int
   for (i64 panel = p.first; panel < p.last; panel++) {
     t.columns = static_cast<int>(min<i64>(NR, g.outputs - panel * NR));
     t.b_step = t.columns > W ? NR : W;
-    t.b = weights + panel * depth * NR + p.tap * g.run * t.b_step;
+    t.b = weights + panel * depth * NR + p.tap * f.run * t.b_step;
     t.c = c + panel * NR;
     t.bias = bias ? bias + panel * NR : nullptr;
     run_tile<copy_a ? A::steps : A::rows>(rows, t);
@@ -56,11 +56,11 @@ QUERN_INLINE void fetch_rows(const float* a, const i64* offset, i64 first, i64 l
 // Pixels [begin, end) of a slab.
 inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin, i64 end, float* tile_copy,
                       const Coming& coming) {
-  const i64 last = p.last, panel_floats = f.taps * g.run * NR;
-  const bool at_once = walks_weights(g, f, p.last - p.first);
+  const i64 last = p.last, panel_floats = f.taps * f.run * NR;
+  const bool at_once = walks_weights(f, p.last - p.first);
   const i64 panels = at_once ? last - p.first : 1;
   const i64 passes = at_once ? 1 : max<i64>(1, min(f.taps, ceil_div(panel_floats, weight_floats)));
-  const i64 first_panel = p.first, steps = max<i64>(1, ceil_div(f.taps, passes) * g.run);
+  const i64 first_panel = p.first, steps = max<i64>(1, ceil_div(f.taps, passes) * f.run);
   for (; p.first < last; p.first += panels) {
     p.last = p.first + panels;
     for (i64 pass = 0; pass < passes; pass++) {
@@ -71,9 +71,9 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
         t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + first;
         t.starts_sums = place == 0;
         if (f.in_line)
-          t.ahead = t.a + f.a_offset[first] + rows * g.run, t.ahead_step = rows;
-        else if (f.taps == 1)
-          fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), g.run);
+          t.ahead = t.a + f.a_offset[first] + rows * f.run, t.ahead_step = rows;
+        else if (f.one_tap)
+          fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), f.run);
         else if (pass == 0 && p.first == first_panel) {
           const Coming part = coming.part(place, place + rows, end - begin);
           t.ahead = part.from, t.ahead_step = ceil_div(part.floats, steps);
@@ -86,13 +86,9 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
 
 // All rows of a slab; t.a and t.c are where it begins.
 inline void run_rows(const Gather& g, const Slabs& s, const Phase& f, const Tile& t, i64 group, i64 images, i64 rows) {
-  const bool joined = g.reach == 3;
-  const i64 tap = g.channels * W, row_taps = joined ? 1 : 3, rows_of_taps = f.taps / row_taps;
-  const float* weights = f.weights + group * f.taps * g.run * W;
   RowTile r{};
-  r.delta = t.delta + (joined ? 0 : 2), r.delta_step = row_taps;  // of the leftmost tap
-  r.rows = rows_of_taps, r.depth = g.channels, r.pixel = s.pixel;
-  r.b = weights + (joined ? 0 : 2 * tap), r.b_row = 3 * tap, r.b_tap = joined ? tap : -tap;
+  r.delta = t.delta, r.rows = f.taps / 3, r.depth = g.channels, r.pixel = s.pixel;
+  r.b = f.weights + group * f.taps * g.channels * W;
   r.c_pixel = g.y_pixel, r.columns = static_cast<int>(g.outputs);
   r.bias = g.bias ? g.bias + group * g.outputs : nullptr, r.relu = g.relu;
   for (i64 n = 0; n < images; n++)
@@ -131,16 +127,16 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
   pass.taps = f.taps;
   if (f.tiles == TileKind::neighbours) run_rows(g, s, f, t, group, u.images, rows);
   if (f.tiles == TileKind::dots) {
-    const float* weights = f.weights + group * g.outputs * f.taps * g.run;
+    const float* weights = f.weights + group * g.outputs * f.taps * f.run;
     const i64 tiles = ceil_div(pixels, dot_pixels(static_cast<int>(g.outputs)));
-    run_dot_tiles({a, f.a_offset, f.c_offset, f.delta, f.taps, g.run, weights, t.c,
+    run_dot_tiles({a, f.a_offset, f.c_offset, f.delta, f.taps, f.run, weights, t.c,
                    g.bias ? g.bias + group * g.outputs : nullptr, g.relu, coming.from, ceil_div(coming.floats, tiles)},
                   pixels, g.outputs);
   }
   const bool common = f.tiles == TileKind::common;
   // Slabs of y are whole rows of whole images, or rows of one.
   const i64 origin = (u.n * f.rows + u.y) * f.columns, channel = group * g.outputs;
-  const bool in_cache = g.statistics && common && walks_weights(g, f, pass.last - pass.first);
+  const bool in_cache = g.statistics && common && walks_weights(f, pass.last - pass.first);
   const i64 block = in_cache ? moment_pixels : pixels;
   for (i64 begin = 0, part = u.place * s.blocks; begin < pixels; begin += block, part++) {
     const i64 end = min(pixels, begin + block);
@@ -195,7 +191,7 @@ inline void gather_gemm(const Gather& g, Context& context) {
   i64 work = 0;
   for (i64 i = 0; i < g.phase_count; i++) {
     const Phase& f = g.phases[i];
-    work += g.images * f.rows * f.columns * g.groups * g.outputs * max<i64>(1, f.taps * g.run);
+    work += g.images * f.rows * f.columns * g.groups * g.outputs * max<i64>(1, f.taps * f.run);
   }
   for_tasks(context, work, tasks, [&](i64 i, int worker) { run_slab(g, s, i, worker); });
   if (g.statistics) write_statistics(*g.statistics, s.moments);

@@ -11,15 +11,13 @@ constexpr int row_pixels = 16;
 constexpr int row_pixels = 8;
 #endif
 
-// c[p·c_pixel] = bias + Σ_row Σ_k Σ_channel a[delta[row] + (p + k)·pixel + channel] · b[row·b_row + k·b_tap +
-// channel·W]
+// c[p·c_pixel] = bias + Σ_row Σ_k Σ_channel a[delta[3·row] + (p + k)·pixel + channel] · b[((3·row + k)·depth +
+// channel)·W]
 struct RowTile {
   const float* a;
-  const i64* delta;  // of each row of taps
-  i64 delta_step;    // from row to row in `delta`
-  i64 rows, depth, pixel;
-  const float* b;  // of the first tap
-  i64 b_row, b_tap;
+  const i64* delta;        // of each tap
+  i64 rows, depth, pixel;  // rows: of taps
+  const float* b;
   float* c;
   i64 c_pixel;
   int columns;
@@ -33,11 +31,11 @@ void row_tile(const RowTile& t) {
   const vf bias = t.bias ? load(t.bias) : vf{};
   QUERN_UNROLL
   for (int p = 0; p < P; p++) acc[p] = bias;
-  const i64 pixel = t.pixel;
+  const i64 pixel = t.pixel, tap = t.depth * W;
   for (i64 row = 0; row < t.rows; row++) {
-    const float *a = t.a + t.delta[row * t.delta_step], *b = t.b + row * t.b_row;
+    const float *a = t.a + t.delta[3 * row], *b = t.b + 3 * row * tap;
     for (i64 channel = 0; channel < t.depth; channel++, a++, b += W) {
-      const vf w[3] = {load(b), load(b + t.b_tap), load(b + 2 * t.b_tap)};
+      const vf w[3] = {load(b), load(b + tap), load(b + 2 * tap)};
       const float* x = a;
       QUERN_UNROLL
       for (int j = 0; j < P + 2; j++, x += pixel) {

@@ -20,11 +20,13 @@ enum class TileKind { common, neighbours, dots };
 struct Phase {
   i64 rows, columns;
   float* y;
-  i64 taps;
+  i64 taps;  // rising, row after row of them; those that lie in line are joined to one once the tables are made
   const i64 *tap_y, *tap_x;
   // Packed: (groups, panels, taps, run, NR or, for the last panel, W); for dots (groups, outputs, taps, run).
   const float* weights;
   TileKind tiles;
+  i64 run;                           // floats of the source under each tap, contiguous
+  bool one_tap;                      // and no others that were joined
   bool in_line;                      // one tap, and what one pixel reads lies behind what the last one did
   i64 *a_offset, *c_offset, *delta;  // of each pixel of a slab, and of each tap: the same in every slab
 };
@@ -40,8 +42,6 @@ struct Gather {
   i64 groups, outputs;  // outputs: channels of y in one group
   const float* bias;
   bool relu;
-  i64 run;                                // floats of x under each tap, contiguous
-  i64 reach;                              // pixels that a run covers
   const args::conv2d<float>* statistics;  // null, or who wants y's
 };
 
@@ -63,19 +63,25 @@ struct Slabs {
   bool streams;                  // y goes past the caches
 };
 
-// row_tile.h serves where there is one vector of outputs, and in each row of taps three neighbours, which are one tap
-// with a run over three pixels, or taps of their own from right to left.
+// How many taps in each row of them touch contiguous memory, all of one if any do: they are one tap with a longer run.
+inline i64 taps_in_line(const Gather& g, const Phase& f) {
+  if (g.groups > 1 || pixels_collide(g.channels)) return 1;
+  i64 n = 1;
+  while (n < f.taps && f.tap_y[n] == f.tap_y[0] && f.tap_x[n] == f.tap_x[n - 1] + 1) n++;
+  return n;
+}
+
+// row_tile.h serves where there is one vector of outputs, and three neighbours are each row of taps.
 inline bool has_neighbours(const Gather& g, const Phase& f) {
   if (g.outputs > W || g.step_w != 1 || f.columns < 4) return false;
-  if (g.reach == 3) return true;
   for (i64 t = 0; t < f.taps; t++)
-    if (f.tap_x[t] != f.tap_x[0] - t % 3 || f.tap_y[t] != f.tap_y[t - t % 3]) return false;
-  return g.reach == 1 && f.taps > 0 && f.taps % 3 == 0;
+    if (f.tap_x[t] != f.tap_x[0] + t % 3 || f.tap_y[t] != f.tap_y[t - t % 3]) return false;
+  return f.taps > 0 && f.taps % 3 == 0;
 }
 
 inline TileKind tile_kind(const Gather& g, const Phase& f) {
   if (copy_a) return TileKind::common;
-  if (g.outputs <= most_dots && g.run >= W) return TileKind::dots;
+  if (g.outputs <= most_dots && taps_in_line(g, f) * g.channels >= W) return TileKind::dots;
   return has_neighbours(g, f) ? TileKind::neighbours : TileKind::common;
 }
 
@@ -97,7 +103,6 @@ inline Span span_of(const Gather& g) {
       const i64 y = g.phases[i].tap_y[t], x = g.phases[i].tap_x[t];
       s = any ? Span{min(s.top, y), max(s.bottom, y), min(s.left, x), max(s.right, x)} : Span{y, y, x, x};
     }
-  s.right += g.reach - 1;
   return s;
 }
 
@@ -106,7 +111,7 @@ inline bool reads_beyond(const Gather& g) {
     const Phase& f = g.phases[i];
     for (i64 t = 0; t < f.taps; t++)
       if (f.tap_y[t] < 0 || f.tap_x[t] < 0 || (f.rows - 1) * g.step_h + f.tap_y[t] >= g.height ||
-          (f.columns - 1) * g.step_w + f.tap_x[t] + g.reach > g.width)
+          (f.columns - 1) * g.step_w + f.tap_x[t] >= g.width)
         return true;
   }
   return false;
@@ -136,7 +141,7 @@ inline Slabs make_slabs(const Gather& g, int threads) {
   s.across_n = ceil_div(g.images, s.images);
   // Too few slabs for the threads: cut small weights' images further, and large weights by panels.
   const i64 wanted = 4 * threads, whole = s.across_n * g.groups, taps = most_taps(g);
-  const bool small = taps * g.run * g.outputs <= weight_floats;
+  const bool small = taps * g.channels * g.outputs <= weight_floats;
   if (small && whole * ceil_div(all_rows, s.rows) < wanted && whole % threads != 0)
     s.rows = ceil_div(all_rows, min(all_rows, ceil_div(wanted, whole)));
   s.across_y = ceil_div(all_rows, s.rows);
@@ -145,20 +150,26 @@ inline Slabs make_slabs(const Gather& g, int threads) {
   s.height = source_rows(s.rows);
   s.image = s.padded ? s.height * s.row : g.height * s.row;
   s.copy_floats = s.padded ? round_up(s.images * s.image + NR, 16) : 0;
-  s.tile_floats = copy_a ? round_up(taps * g.run * MR + NR, 16) : 0;
+  s.tile_floats = copy_a ? round_up(taps * g.channels * MR + NR, 16) : 0;
   return s;
 }
 
 // False without memory.
 inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context& context) {
   f.tiles = tile_kind(g, f);
-  f.in_line = f.taps == 1 && !s.padded && g.step_w * s.pixel == g.run;
+  f.one_tap = f.taps == 1;
+  f.in_line = f.one_tap && !s.padded && g.step_w * s.pixel == g.channels;
   const i64 rows = min(s.rows, f.rows), pixels = f.tiles == TileKind::neighbours ? 0 : s.images * rows * f.columns;
   f.a_offset = scratch<i64>(context, 2 * pixels + f.taps + 1);
   if (!f.a_offset) return false;
   f.c_offset = f.a_offset + pixels;
   f.delta = f.c_offset + pixels;
-  for (i64 t = 0; t < f.taps; t++) f.delta[t] = (f.tap_y[t] - s.top) * s.row + (f.tap_x[t] - s.left) * s.pixel;
+  const i64 joined = f.tiles == TileKind::neighbours ? 1 : taps_in_line(g, f);
+  f.taps /= joined, f.run = g.channels * joined;
+  for (i64 i = 0; i < f.taps; i++) {
+    const i64 t = i * joined;
+    f.delta[i] = (f.tap_y[t] - s.top) * s.row + (f.tap_x[t] - s.left) * s.pixel;
+  }
   for (i64 n = 0, i = 0; i < pixels; n++)
     for (i64 y = 0; y < rows; y++)
       for (i64 x = 0; x < f.columns; x++, i++) {
@@ -169,14 +180,14 @@ inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context
 }
 
 // Weights that fit in L2 are walked for each tile; of larger ones as much as fits, for all tiles.
-inline bool walks_weights(const Gather& g, const Phase& f, i64 panels) {
-  return copy_a || panels * f.taps * g.run * NR <= weight_floats;
+inline bool walks_weights(const Phase& f, i64 panels) {
+  return copy_a || panels * f.taps * f.run * NR <= weight_floats;
 }
 
 // Whether each tile makes all of some pixels of y before the next ones, in whole vectors.
 inline bool makes_pixels(const Gather& g, const Slabs& s) {
   const Phase& f = g.phases[0];
-  return g.phase_count == 1 && f.tiles == TileKind::common && walks_weights(g, f, s.panels) && g.outputs % W == 0;
+  return g.phase_count == 1 && f.tiles == TileKind::common && walks_weights(f, s.panels) && g.outputs % W == 0;
 }
 
 inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
