@@ -88,14 +88,19 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
 inline void run_rows(const Gather& g, const Slabs& s, const Phase& f, const Tile& t, i64 group, i64 images, i64 rows) {
   RowTile r{};
   r.delta = t.delta, r.rows = f.taps / 3, r.depth = g.channels, r.pixel = s.pixel;
-  r.b = f.weights + group * f.taps * g.channels * W;
-  r.c_pixel = g.y_pixel, r.columns = static_cast<int>(g.outputs);
-  r.bias = g.bias ? g.bias + group * g.outputs : nullptr, r.relu = g.relu;
+  r.c_pixel = g.y_pixel, r.relu = g.relu, r.streams = s.streams;
+  const i64 depth = f.taps * g.channels;
+  const float* weights = f.weights + group * depth * round_up(g.outputs, W);
   for (i64 n = 0; n < images; n++)
-    for (i64 y = 0; y < rows; y++) {
-      r.a = t.a + n * s.image + y * g.step_h * s.row, r.c = t.c + n * g.y_image + y * g.y_row;
-      run_row_tiles(r, f.columns);
-    }
+    for (i64 y = 0; y < rows; y++)
+      for (i64 i = 0; i < g.outputs; i += W) {
+        const i64 panel = i / NR * NR;
+        r.b = weights + panel * depth + i % NR, r.b_step = g.outputs - panel > W ? NR : W;
+        r.columns = static_cast<int>(min<i64>(W, g.outputs - i));
+        r.bias = g.bias ? g.bias + group * g.outputs + i : nullptr;
+        r.a = t.a + n * s.image + y * g.step_h * s.row, r.c = t.c + n * g.y_image + y * g.y_row + i;
+        run_row_tiles(r, f.columns);
+      }
 }
 
 // What a task of the gather works on: rows [y, y + rows) of images [n, n + images), some panels.

@@ -1,5 +1,5 @@
-// The register tile of convolutions with three neighbouring taps in a row and one vector of outputs: each value of x is
-// broadcast once for all three, where the common tile would load it with every multiplication.
+// The register tile of convolutions with three neighbouring taps in a row, a vector of outputs at a time: each value of
+// x is broadcast once for all three, where the common tile would load it with every multiplication.
 #pragma once
 #include "isa.h"
 
@@ -11,18 +11,20 @@ constexpr int row_pixels = 16;
 constexpr int row_pixels = 8;
 #endif
 
-// c[p·c_pixel] = bias + Σ_row Σ_k Σ_channel a[delta[3·row] + (p + k)·pixel + channel] · b[((3·row + k)·depth +
-// channel)·W]
+// c[p·c_pixel] = bias + Σ_row Σ_k Σ_channel
+//                a[delta[3·row] + (p + k)·pixel + channel] · b[((3·row + k)·depth + channel)·b_step]
 struct RowTile {
   const float* a;
   const i64* delta;        // of each tap
   i64 rows, depth, pixel;  // rows: of taps
   const float* b;
+  i64 b_step;
   float* c;
   i64 c_pixel;
   int columns;
   const float* bias;
   bool relu;
+  bool streams;  // c goes past the caches
 };
 
 template <int P>
@@ -31,10 +33,10 @@ void row_tile(const RowTile& t) {
   const vf bias = t.bias ? load(t.bias) : vf{};
   QUERN_UNROLL
   for (int p = 0; p < P; p++) acc[p] = bias;
-  const i64 pixel = t.pixel, tap = t.depth * W;
+  const i64 pixel = t.pixel, tap = t.depth * t.b_step;
   for (i64 row = 0; row < t.rows; row++) {
     const float *a = t.a + t.delta[3 * row], *b = t.b + 3 * row * tap;
-    for (i64 channel = 0; channel < t.depth; channel++, a++, b += W) {
+    for (i64 channel = 0; channel < t.depth; channel++, a++, b += t.b_step) {
       const vf w[3] = {load(b), load(b + tap), load(b + 2 * tap)};
       const float* x = a;
       QUERN_UNROLL
@@ -50,7 +52,10 @@ void row_tile(const RowTile& t) {
   QUERN_UNROLL
   for (int p = 0; p < P; p++) {
     const vf y = t.relu ? max_or_b(vf{}, acc[p]) : acc[p];  // in this order NaN stays NaN
-    store_lanes(t.c + p * t.c_pixel, y, t.columns);
+    if (has_streams && t.streams)
+      stream(t.c + p * t.c_pixel, y);
+    else
+      store_lanes(t.c + p * t.c_pixel, y, t.columns);
   }
 }
 

@@ -8,6 +8,7 @@ namespace quern::QUERN_ISA {
 constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 slab_pixels = 2048;        // of y: small enough for the tables to be made in no time
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
+constexpr i64 short_depth = 16;          // channels
 constexpr i64 moment_pixels = 18 * MR;   // of y: still in cache when their statistics are taken
 
 // Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
@@ -71,9 +72,11 @@ inline i64 taps_in_line(const Gather& g, const Phase& f) {
   return n;
 }
 
-// row_tile.h serves where there is one vector of outputs, and three neighbours are each row of taps.
+// row_tile.h serves where three neighbours are each row of taps and there is one vector of outputs, or the products are
+// short and a vector is a whole line.
 inline bool has_neighbours(const Gather& g, const Phase& f) {
-  if (g.outputs > W || g.step_w != 1 || f.columns < 4) return false;
+  const bool short_products = W >= 16 && g.channels <= short_depth && !g.statistics;
+  if ((g.outputs > W && !short_products) || g.step_w != 1 || f.columns < 4) return false;
   for (i64 t = 0; t < f.taps; t++)
     if (f.tap_x[t] != f.tap_x[0] + t % 3 || f.tap_y[t] != f.tap_y[t - t % 3]) return false;
   return f.taps > 0 && f.taps % 3 == 0;
@@ -197,8 +200,9 @@ inline bool make_tables(const Gather& g, Slabs& s, Context& context) {
   if (!s.copies) return false;
   const Phase& f = g.phases[0];
   const bool by_pixels = makes_pixels(g, s);
-  // Its tiles would wait for lines from memory that they overwrite.
-  s.streams = by_pixels && g.groups == 1 && g.y_pixel == g.outputs &&
+  const bool by_rows = g.phase_count == 1 && f.tiles == TileKind::neighbours && !g.statistics;
+  // The tiles would wait for lines from memory that they overwrite.
+  s.streams = (by_pixels || by_rows) && g.groups == 1 && g.y_pixel == g.outputs &&
               streams_past_caches(f.y, g.images * f.rows * f.columns, g.outputs);
   if (!g.statistics) return true;
   if (by_pixels) s.sums = scratch<PanelSums>(context, s.panels * context.threads);

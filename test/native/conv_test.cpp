@@ -17,6 +17,13 @@ TEST(conv_of_odd_sizes) {
   check_all({3, 17, 5, 5, 65, 3, 3, 1, 1, 1, 1});
 }
 
+// Few channels and many outputs, see has_neighbours in slabs.h.
+TEST(conv_of_short_products) {
+  check_all({2, 5, 9, 13, 53, 3, 3, 1, 1, 1, 1});
+  check_all({1, 16, 6, 4, 48, 2, 3, 1, 1, 0, 2});
+  check_all({2, 12, 7, 8, 108, 3, 3, 1, 1, 1, 1, 1, 1, 3});
+}
+
 // Large enough for Winograd's products, see winograd.h.
 TEST(conv_3x3_of_many_tiles) {
   check_all({2, 16, 12, 12, 16, 3, 3, 1, 1, 1, 1});
@@ -96,8 +103,8 @@ TEST(conv_depthwise_in_strips_of_channels) {
 
 #ifndef __wasm__  // which has no stores past the caches
 TEST(conv_too_large_for_caches) {
-  for (const Conv& c :
-       {Conv{2, 4, 171, 170, 80, 1, 1}, Conv{1, 80, 241, 241, 4, 1, 1}, Conv{1, 3, 601, 600, 48, 3, 3, 2, 2, 1, 1}})
+  for (const Conv& c : {Conv{2, 4, 171, 170, 80, 1, 1}, Conv{1, 80, 241, 241, 4, 1, 1},
+                        Conv{1, 3, 601, 600, 48, 3, 3, 2, 2, 1, 1}, Conv{1, 3, 300, 301, 48, 3, 3, 1, 1, 1, 1}})
     check_images(c, operands_of(c));
 }
 
