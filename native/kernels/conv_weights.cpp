@@ -74,11 +74,13 @@ void copy_planes(const Plan& w, const Args& p, const Unit& u, float* out, i64 fi
         const i64 row = u.y * p.stride_h - p.pad_h + r;
         clear(out, row_width(w, p));
         if (row < 0 || row >= p.ih || i >= u.images) continue;
-        const float* x = p.x + ((u.n + i) * p.ih + row) * p.iw * p.ic + first + c;
+        const float* x = p.x + (((u.n + i) * p.ih + row) * p.iw - p.pad_w) * p.ic + first + c;
+        const i64 step = i64(p.stride_w) * p.ic;
         for (i64 s = 0; s < p.stride_w; s++) {
           const i64 begin = max<i64>(0, ceil_div(p.pad_w - s, p.stride_w));
-          for (i64 j = begin; j < phase && j * p.stride_w + s - p.pad_w < p.iw; j++)
-            out[s * phase + j] = x[(j * p.stride_w + s - p.pad_w) * p.ic];
+          const i64 end = min(phase, ceil_div(p.iw + p.pad_w - s, p.stride_w));
+          const float* from = x + s * p.ic;
+          for (i64 j = begin; j < end; j++) out[s * phase + j] = from[j * step];
         }
       }
 }
