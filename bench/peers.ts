@@ -12,8 +12,8 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const installPeers = 'npm run bench:peers'
 // Made by build.ts.
 const built = (name: string) => path(`../build/bench/${name}/main.js`)
-// Seconds until a just-in-time compiler is done. A training step calls each function but a few times.
-const settles = ({ op }: Work): number => (op === 'train' ? 12 : 1)
+// Seconds until a just-in-time compiler is done. A step of a model calls each function but a few times.
+const settles = ({ op }: Work): number => (op === 'train' || op === 'infer' ? 12 : 1)
 
 const host = ['--expose-gc', path('peers/host.mjs')]
 

@@ -58,6 +58,7 @@ void dot_tile(const DotTile& t, int pixels) {
   QUERN_UNROLL
   for (int o = 0; o < O; o++) w[o] = t.b + o * t.taps * t.run;
   vf sum[P][O] = {};
+  // At once: a tile waits for nothing else from memory.
   for (i64 i = 0; t.ahead && i < t.ahead_step; i += 16) __builtin_prefetch(t.ahead + i, 0, 2);
   i64 k = 0;
   for (i64 tap = 0; tap < t.taps; tap++) {

@@ -60,7 +60,7 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
   const bool at_once = walks_weights(f, p.last - p.first);
   const i64 panels = at_once ? last - p.first : 1;
   const i64 passes = at_once ? 1 : max<i64>(1, min(f.taps, ceil_div(panel_floats, weight_floats)));
-  const i64 first_panel = p.first, steps = max<i64>(1, ceil_div(f.taps, passes) * f.run);
+  const i64 first_panel = p.first;
   for (; p.first < last; p.first += panels) {
     p.last = p.first + panels;
     for (i64 pass = 0; pass < passes; pass++) {
@@ -69,14 +69,14 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
       for_tiles(end - begin, [&](i64 place, int rows) {
         const i64 first = begin + place;
         t.a_offset = f.a_offset + first, t.c_offset = f.c_offset + first;
-        t.starts_sums = place == 0;
+        t.starts_sums = place == 0, t.ahead = nullptr;
         if (f.in_line)
           t.ahead = t.a + f.a_offset[first] + rows * f.run, t.ahead_step = rows;
         else if (f.one_tap)
           fetch_rows(t.a, f.a_offset, first + rows, min(end, first + 2 * rows), f.run);
         else if (pass == 0 && p.first == first_panel) {
           const Coming part = coming.part(place, place + rows, end - begin);
-          t.ahead = part.from, t.ahead_step = ceil_div(part.floats, steps);
+          t.ahead = part.from, t.ahead_step = ceil_div(part.floats, max<i64>(1, p.taps * f.run));
         }
         run_pass(g, f, p, t, rows, tile_copy);
       });
@@ -84,20 +84,21 @@ inline void run_tiles(const Gather& g, const Phase& f, Tile t, Pass p, i64 begin
   }
 }
 
-// All rows of a slab; t.a and t.c are where it begins.
-inline void run_rows(const Gather& g, const Slabs& s, const Phase& f, const Tile& t, i64 group, i64 images, i64 rows) {
+// The panels of a pass, all rows of a slab; t.a and t.c are where it begins.
+inline void run_rows(const Gather& g, const Slabs& s, const Phase& f, const Pass& p, const Tile& t, i64 images,
+                     i64 rows) {
   RowTile r{};
   r.delta = t.delta, r.rows = f.taps / 3, r.depth = g.channels, r.pixel = s.pixel;
   r.c_pixel = g.y_pixel, r.relu = g.relu, r.streams = s.streams;
-  const i64 depth = f.taps * g.channels;
-  const float* weights = f.weights + group * depth * round_up(g.outputs, W);
+  const i64 depth = f.taps * g.channels, end = min(p.last * NR, g.outputs);
+  const float* weights = f.weights + p.group * depth * round_up(g.outputs, W);
   for (i64 n = 0; n < images; n++)
     for (i64 y = 0; y < rows; y++)
-      for (i64 i = 0; i < g.outputs; i += W) {
+      for (i64 i = p.first * NR; i < end; i += W) {
         const i64 panel = i / NR * NR;
         r.b = weights + panel * depth + i % NR, r.b_step = g.outputs - panel > W ? NR : W;
         r.columns = static_cast<int>(min<i64>(W, g.outputs - i));
-        r.bias = g.bias ? g.bias + group * g.outputs + i : nullptr;
+        r.bias = g.bias ? g.bias + p.group * g.outputs + i : nullptr;
         r.a = t.a + n * s.image + y * g.step_h * s.row, r.c = t.c + n * g.y_image + y * g.y_row + i;
         run_row_tiles(r, f.columns);
       }
@@ -130,7 +131,7 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
   t.c = f.y + u.n * g.y_image + u.y * g.y_row + group * g.outputs;
   Pass pass = u.pass;
   pass.taps = f.taps;
-  if (f.tiles == TileKind::neighbours) run_rows(g, s, f, t, group, u.images, rows);
+  if (f.tiles == TileKind::neighbours) run_rows(g, s, f, u.pass, t, u.images, rows);
   if (f.tiles == TileKind::dots) {
     const float* weights = f.weights + group * g.outputs * f.taps * f.run;
     const i64 tiles = ceil_div(pixels, dot_pixels(static_cast<int>(g.outputs)));
@@ -155,15 +156,16 @@ inline void run_phase(const Gather& g, const Slabs& s, const Phase& f, const Sla
   if (s.streams) end_streams();
 }
 
-// What the slab after a place reads and that place's does not.
+// What the slab after a place reads and that place's does not; nothing where the next task works on the same place.
 inline Coming after(const Gather& g, const Slabs& s, i64 place) {
   if (g.groups > 1 || s.chunks > 1 || place + 1 >= s.across_y * s.across_n) return {};
   auto end = [&](i64 i) {
     const i64 last_image = min((i / s.across_y + 1) * s.images, g.images) - 1;
-    const i64 last_row = min(g.height, i % s.across_y * s.rows * g.step_h + s.top + s.height);
-    return g.x + (last_image * g.height + last_row) * g.width * g.channels;
+    const i64 last_row = i % s.across_y * s.rows * g.step_h + s.top + s.height;
+    return (last_image * g.height + max<i64>(0, min(g.height, last_row))) * g.width * g.channels;
   };
-  return {end(place), end(place + 1) - end(place)};
+  const i64 from = end(place), floats = end(place + 1) - from;
+  return {floats > 0 ? g.x + from : nullptr, max<i64>(0, floats)};
 }
 
 inline void run_slab(const Gather& g, const Slabs& s, i64 index, int worker) {

@@ -106,8 +106,8 @@ void copy_block(const Args& p, float* out, const float* a, i64 m, i64 k) {
   });
 }
 
-// One panel of C: all tiles of m rows. `a` is the block of A, or its copy; `next` the panel of B to come, null if none:
-// shared ones come from memory, so each tile fetches its part.
+// One panel of C: all tiles of m rows. `a` is the block of A, or its copy; `next` the full panel of a shared B to come,
+// null if none: it comes from memory, so each tile fetches its part.
 void run_panel(const Plan& plan, const Args& p, Tile t, const float* a, i64 m, const float* next) {
   float* c = t.c;
   t.ahead_step = ceil_div(NR, ceil_div(m, MR));

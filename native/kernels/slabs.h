@@ -8,7 +8,7 @@ namespace quern::QUERN_ISA {
 constexpr i64 slab_floats = 96 << 10;    // of the source that one task works on: it shares L2 with weights and output
 constexpr i64 slab_pixels = 2048;        // of y: small enough for the tables to be made in no time
 constexpr i64 weight_floats = 80 << 10;  // of packed weights that stay in L2 while the tiles of a slab pass by
-constexpr i64 short_depth = 16;          // channels
+constexpr i64 short_depth = 16;          // channels: their products are so short that loading x is what they wait for
 constexpr i64 moment_pixels = 18 * MR;   // of y: still in cache when their statistics are taken
 
 // Pixels a multiple of 4 KB apart share one set of L1: they are copied to a kinder distance.
@@ -27,7 +27,7 @@ struct Phase {
   const float* weights;
   TileKind tiles;
   i64 run;                           // floats of the source under each tap, contiguous
-  bool one_tap;                      // and no others that were joined
+  bool one_tap;                      // of the kernel, not several that were joined
   bool in_line;                      // one tap, and what one pixel reads lies behind what the last one did
   i64 *a_offset, *c_offset, *delta;  // of each pixel of a slab, and of each tap: the same in every slab
 };
@@ -64,7 +64,7 @@ struct Slabs {
   bool streams;                  // y goes past the caches
 };
 
-// How many taps in each row of them touch contiguous memory, all of one if any do: they are one tap with a longer run.
+// How many taps of each row lie side by side in the source, so that they are one with a longer run: all of them, or 1.
 inline i64 taps_in_line(const Gather& g, const Phase& f) {
   if (g.groups > 1 || pixels_collide(g.channels)) return 1;
   i64 n = 1;
@@ -73,7 +73,7 @@ inline i64 taps_in_line(const Gather& g, const Phase& f) {
 }
 
 // row_tile.h serves where three neighbours are each row of taps and there is one vector of outputs, or the products are
-// short and a vector is a whole line.
+// short and a vector is a whole line. The common tiles take statistics on their way, which is worth more then.
 inline bool has_neighbours(const Gather& g, const Phase& f) {
   const bool short_products = W >= 16 && g.channels <= short_depth && !g.statistics;
   if ((g.outputs > W && !short_products) || g.step_w != 1 || f.columns < 4) return false;
@@ -167,7 +167,9 @@ inline bool make_phase_tables(const Gather& g, const Slabs& s, Phase& f, Context
   if (!f.a_offset) return false;
   f.c_offset = f.a_offset + pixels;
   f.delta = f.c_offset + pixels;
-  const i64 joined = f.tiles == TileKind::neighbours ? 1 : taps_in_line(g, f);
+  // Weights that are cut between taps are cut more evenly between many.
+  const bool cut = f.tiles == TileKind::common && f.taps * g.channels * NR > weight_floats;
+  const i64 joined = f.tiles == TileKind::neighbours || cut ? 1 : taps_in_line(g, f);
   f.taps /= joined, f.run = g.channels * joined;
   for (i64 i = 0; i < f.taps; i++) {
     const i64 t = i * joined;

@@ -161,7 +161,8 @@ TEST(conv_3x3_with_large_weights) { check_all({20, 350, 2, 3, 340, 3, 3, 1, 1, 1
 
 TEST(conv_with_relu_and_statistics) {
   for (const Conv& c : {Conv{3, 5, 9, 10, 48, 3, 3, 2, 2, 1, 1}, Conv{2, 24, 13, 12, 40, 3, 3, 1, 1, 1, 1},
-                        Conv{2, 19, 12, 11, 19, 3, 3, 1, 1, 1, 1, 1, 1, 19}, Conv{2, 7, 6, 6, 13, 1, 1}})
+                        Conv{2, 5, 9, 13, 48, 3, 3, 1, 1, 1, 1}, Conv{2, 19, 12, 11, 19, 3, 3, 1, 1, 1, 1, 1, 1, 19},
+                        Conv{2, 7, 6, 6, 13, 1, 1}})
     check_statistics(c, operands_of(c), true);
 }
 
