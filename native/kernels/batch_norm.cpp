@@ -68,6 +68,26 @@ void batch_norm(const args::batch_norm<float>& p, Context& context) {
                  [=](i64 at, i64 column) { return min_or_b(set1(high), max_or_b(set1(low), affine(x(at), column))); });
 }
 
+void batch_norm_add(const args::batch_norm_add<float>& p, Context& context) {
+  float* scale = scratch<float>(context, p.c + 1);
+  if (!scale) return;
+  scale_of(p, scale);
+  const Affine affine{p.mean, scale, p.bias};
+  const i64 c = p.c, elements = p.rows * c;
+  const Rows x{p.x, elements}, residual{p.residual, elements};
+  auto sum = [=, normal = p.normal](i64 at, i64 column) {
+    const vf z = affine(x(at), column);
+    if (normal) store_lanes(normal + at, z, c - column);
+    return z + residual(at);
+  };
+  if (!p.y) return write_elements(context, p.sum, p.rows, c, sum);
+  write_elements(context, p.y, p.rows, c, [=, out = p.sum](i64 at, i64 column) {
+    const vf s = sum(at, column);
+    if (out) store_lanes(out + at, s, c - column);
+    return max_or_b(vf{}, s);
+  });
+}
+
 namespace {
 
 // gradient(dy, x, column): dy, or what of it the limits let through; x() is asked for only there

@@ -38,6 +38,17 @@ void batch_norm(const args::batch_norm<T>& p, Context&) {
   }
 }
 
+// normal = batch norm of x, sum = normal + residual, y = max(0, sum); NaN stays NaN
+template <class T>
+void batch_norm_add(const args::batch_norm_add<T>& p, Context&) {
+  for (i64 i = 0; i < i64(p.rows) * p.c; i++) {
+    const T normal = normalised<T>(p, i), sum = normal + p.residual[i];
+    if (p.normal) p.normal[i] = normal;
+    if (p.sum) p.sum[i] = sum;
+    if (p.y) p.y[i] = sum < 0 ? T(0) : sum;
+  }
+}
+
 // dy[i], but 0 where y met a limit
 template <class T>
 T limited(const args::batch_norm_backward<T>& p, i64 i) {

@@ -2,7 +2,7 @@
 // the command encoded last is taken back: nothing has read its result, and nothing it reads has changed.
 import type { DType } from './dtype.js'
 import { isDense, sizeOf } from './layout.js'
-import { addRelu, Binary, opcodeNames } from './opcodes.js'
+import { addRelu, Binary, batchNormAdd as encodeBatchNormAdd, opcodeNames } from './opcodes.js'
 import type { CommandWriter, Operand } from './writer.js'
 
 interface Result extends Operand {
@@ -12,6 +12,8 @@ interface Result extends Operand {
 }
 
 const binary = opcodeNames.indexOf('binary')
+const batchNorm = opcodeNames.indexOf('batch_norm')
+const batchNormAdd = opcodeNames.indexOf('batch_norm_add')
 const conv2d = opcodeNames.indexOf('conv2d')
 const dataGradient = opcodeNames.indexOf('conv2d_backward_data')
 
@@ -43,6 +45,64 @@ export function takeSum(w: CommandWriter, x: Result): Sum | null {
 export function encodeReluOfSum(w: CommandWriter, x: Result, y: Operand, sum: Sum): void {
   addRelu(w, x.dtype, { sum: x, y, ...sum })
   w.spare(x)
+}
+
+/** A batch norm without limits, and what it reads. */
+export interface BatchNorm {
+  normal: Operand
+  x: Operand
+  mean: Operand
+  rstd: Operand
+  weight: Operand | null
+  bias: Operand | null
+  rows: number
+  c: number
+}
+
+/** What is added to a batch norm's result, too. */
+export interface NormalSum extends BatchNorm {
+  residual: Operand
+}
+
+const optional = (fields: Uint32Array, at: number): Operand | null => (fields[at] === 0 ? null : operand(fields, at))
+const isWhole = (x: Result, rows: number, c: number): boolean =>
+  isDense(x.shape, x.strides) && sizeOf(x.shape) === rows * c
+
+// From x on.
+const readByBatchNorm = (fields: Uint32Array) => ({
+  ...{ x: operand(fields, 0), mean: operand(fields, 2), rstd: operand(fields, 4) },
+  ...{ weight: optional(fields, 6), bias: optional(fields, 8) },
+})
+
+/** Takes back the command that made x, if it was encoded last and is a batch norm without limits. */
+export function takeBatchNorm(w: CommandWriter, x: Result): BatchNorm | null {
+  const fields = w.last(batchNorm, x.dtype)
+  if (!fields || !names(fields, 0, x)) return null
+  const [rows, c] = fields.subarray(12) as unknown as [number, number]
+  const limits = new Float64Array(fields.slice(14).buffer)
+  if (!isWhole(x, rows, c) || limits.some(Number.isFinite)) return null
+  w.retract()
+  return { normal: operand(fields, 0), ...readByBatchNorm(fields.subarray(2)), rows, c }
+}
+
+/** Takes back the command that made x, if it was encoded last and adds to a batch norm. */
+export function takeNormalSum(w: CommandWriter, x: Result): NormalSum | null {
+  const fields = w.last(batchNormAdd, x.dtype)
+  if (!fields || !names(fields, 2, x) || fields[4] !== 0) return null
+  const [rows, c] = fields.subarray(18) as unknown as [number, number]
+  if (!isWhole(x, rows, c)) return null
+  w.retract()
+  const read = readByBatchNorm(fields.subarray(6))
+  return { normal: operand(fields, 0), ...read, residual: operand(fields, 16), rows, c }
+}
+
+/**
+ * sum = normal + residual, and y = max(0, sum) if there is one. What nobody reads before it is released is not even
+ * written: normal, and sum where there is a y.
+ */
+export function encodeNormalSum(w: CommandWriter, dtype: DType, s: NormalSum, sum: Operand, y: Operand | null): void {
+  encodeBatchNormAdd(w, dtype, { ...s, sum, y })
+  w.spare(...(y ? [s.normal, sum] : [s.normal]))
 }
 
 /** What batch_norm_stats computes of a convolution's result. */

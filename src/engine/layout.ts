@@ -19,6 +19,9 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides
 }
 
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i])
+
 /** Strides of an image batch (N,C,H,W) whose channels lie side by side. */
 export function channelsLast(shape: readonly number[]): number[] {
   const [n, c, h, w] = shape as [number, number, number, number]
@@ -71,6 +74,19 @@ export function denseLike(shape: readonly number[], like: readonly number[]): nu
     step *= Math.max(1, shape[i] as number)
   }
   return strides
+}
+
+interface Layout {
+  readonly shape: readonly number[]
+  readonly strides: readonly number[]
+}
+
+/** Strides that keep a permuted layout (channels-last images) through elementwise operations. */
+export function stridesFor(shape: readonly number[], operands: readonly Layout[]): readonly number[] {
+  for (const t of operands) {
+    if (sameShape(t.shape, shape) && isDense(t.shape, t.strides)) return denseLike(shape, t.strides)
+  }
+  return rowMajor(shape)
 }
 
 /** The loop nest over several operands of one shape: rank, then what a command's LIST holds. */

@@ -39,6 +39,7 @@ export const opcodeNames: readonly string[] = [
   'adaptive_max_pool2d_backward',
   'batch_norm_stats',
   'batch_norm',
+  'batch_norm_add',
   'batch_norm_backward',
   'layer_norm',
   'layer_norm_backward',
@@ -1031,6 +1032,36 @@ export function batchNorm(w: CommandWriter, dtype: DType, a: BatchNormArgs): voi
   w.end()
 }
 
+export interface BatchNormAddArgs {
+  normal: Operand | null
+  sum: Operand | null
+  y: Operand | null
+  x: Operand | null
+  mean: Operand | null
+  rstd: Operand | null
+  weight: Operand | null
+  bias: Operand | null
+  residual: Operand | null
+  rows: number
+  c: number
+}
+
+export function batchNormAdd(w: CommandWriter, dtype: DType, a: BatchNormAddArgs): void {
+  w.begin(36, dtype)
+  w.operand(a.normal)
+  w.operand(a.sum)
+  w.operand(a.y)
+  w.operand(a.x)
+  w.operand(a.mean)
+  w.operand(a.rstd)
+  w.operand(a.weight)
+  w.operand(a.bias)
+  w.operand(a.residual)
+  w.i32(a.rows)
+  w.i32(a.c)
+  w.end()
+}
+
 export interface BatchNormBackwardArgs {
   dx: Operand | null
   dweight: Operand | null
@@ -1049,7 +1080,7 @@ export interface BatchNormBackwardArgs {
 }
 
 export function batchNormBackward(w: CommandWriter, dtype: DType, a: BatchNormBackwardArgs): void {
-  w.begin(36, dtype)
+  w.begin(37, dtype)
   w.operand(a.dx)
   w.operand(a.dweight)
   w.operand(a.dbias)
@@ -1080,7 +1111,7 @@ export interface LayerNormArgs {
 }
 
 export function layerNorm(w: CommandWriter, dtype: DType, a: LayerNormArgs): void {
-  w.begin(37, dtype)
+  w.begin(38, dtype)
   w.operand(a.y)
   w.operand(a.mean)
   w.operand(a.rstd)
@@ -1107,7 +1138,7 @@ export interface LayerNormBackwardArgs {
 }
 
 export function layerNormBackward(w: CommandWriter, dtype: DType, a: LayerNormBackwardArgs): void {
-  w.begin(38, dtype)
+  w.begin(39, dtype)
   w.operand(a.dx)
   w.operand(a.dweight)
   w.operand(a.dbias)
@@ -1130,7 +1161,7 @@ export interface SoftmaxArgs {
 }
 
 export function softmax(w: CommandWriter, dtype: DType, a: SoftmaxArgs): void {
-  w.begin(39, dtype)
+  w.begin(40, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.rows)
@@ -1149,7 +1180,7 @@ export interface SoftmaxBackwardArgs {
 }
 
 export function softmaxBackward(w: CommandWriter, dtype: DType, a: SoftmaxBackwardArgs): void {
-  w.begin(40, dtype)
+  w.begin(41, dtype)
   w.operand(a.dx)
   w.operand(a.dy)
   w.operand(a.y)
@@ -1173,7 +1204,7 @@ export interface CrossEntropyArgs {
 }
 
 export function crossEntropy(w: CommandWriter, dtype: DType, a: CrossEntropyArgs): void {
-  w.begin(41, dtype)
+  w.begin(42, dtype)
   w.operand(a.loss)
   w.operand(a.dx)
   w.operand(a.x)
@@ -1199,7 +1230,7 @@ export interface UniformArgs {
 }
 
 export function uniform(w: CommandWriter, dtype: DType, a: UniformArgs): void {
-  w.begin(42, dtype)
+  w.begin(43, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.low)
@@ -1223,7 +1254,7 @@ export interface NormalArgs {
 }
 
 export function normal(w: CommandWriter, dtype: DType, a: NormalArgs): void {
-  w.begin(43, dtype)
+  w.begin(44, dtype)
   w.operand(a.out)
   w.i32(a.n)
   w.f64(a.mean)
@@ -1247,7 +1278,7 @@ export interface DropoutArgs {
 }
 
 export function dropout(w: CommandWriter, dtype: DType, a: DropoutArgs): void {
-  w.begin(44, dtype)
+  w.begin(45, dtype)
   w.operand(a.out)
   w.operand(a.x)
   w.i32(a.n)
@@ -1273,7 +1304,7 @@ export interface SgdArgs {
 }
 
 export function sgd(w: CommandWriter, dtype: DType, a: SgdArgs): void {
-  w.begin(45, dtype)
+  w.begin(46, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.momentum)
@@ -1304,7 +1335,7 @@ export interface AdamArgs {
 }
 
 export function adam(w: CommandWriter, dtype: DType, a: AdamArgs): void {
-  w.begin(46, dtype)
+  w.begin(47, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.beta1)
@@ -1332,7 +1363,7 @@ export interface AdagradArgs {
 }
 
 export function adagrad(w: CommandWriter, dtype: DType, a: AdagradArgs): void {
-  w.begin(47, dtype)
+  w.begin(48, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.eps)
@@ -1355,7 +1386,7 @@ export interface AdadeltaArgs {
 }
 
 export function adadelta(w: CommandWriter, dtype: DType, a: AdadeltaArgs): void {
-  w.begin(48, dtype)
+  w.begin(49, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.rho)
@@ -1381,7 +1412,7 @@ export interface RmspropArgs {
 }
 
 export function rmsprop(w: CommandWriter, dtype: DType, a: RmspropArgs): void {
-  w.begin(49, dtype)
+  w.begin(50, dtype)
   w.operands(a.tensors)
   w.f64(a.lr)
   w.f64(a.alpha)
@@ -1404,7 +1435,7 @@ export interface ClipNormArgs {
 }
 
 export function clipNorm(w: CommandWriter, dtype: DType, a: ClipNormArgs): void {
-  w.begin(50, dtype)
+  w.begin(51, dtype)
   w.operand(a.norm)
   w.operands(a.tensors)
   w.f64(a.maxNorm)
@@ -1420,7 +1451,7 @@ export interface ClipValueArgs {
 }
 
 export function clipValue(w: CommandWriter, dtype: DType, a: ClipValueArgs): void {
-  w.begin(51, dtype)
+  w.begin(52, dtype)
   w.operands(a.tensors)
   w.f64(a.value)
   w.list(a.sizes)

@@ -13,8 +13,11 @@ export class CommandWriter {
   words = new Uint32Array(1 << 13)
   count = 0
   private start = 0
-  // A spare output that no command has named since, and where its own names it.
-  private unread = { id: 0, at: 0 }
+  // Spare outputs that no command has named since, and where their own names them.
+  private readonly unread = [
+    { id: 0, at: 0 },
+    { id: 0, at: 0 },
+  ]
   private readonly scalar = new ArrayBuffer(8)
   private readonly f32s = new Float32Array(this.scalar)
   private readonly f64s = new Float64Array(this.scalar)
@@ -34,7 +37,7 @@ export class CommandWriter {
   /** Forgets all commands. */
   clear(): void {
     this.count = 0
-    this.unread.id = 0
+    this.spare()
   }
 
   /** The fields of the command encoded last, if it has this opcode and dtype. */
@@ -48,18 +51,24 @@ export class CommandWriter {
   retract(): void {
     this.count = this.start
     this.words[this.start] = none
+    for (const unread of this.unread) if (unread.at >= this.start) unread.id = 0
   }
 
-  /** The first operand of the command encoded last is an output that it need not write if nobody reads it. */
-  spare(operand: Operand): void {
-    this.unread = { id: operand.storage.id, at: this.start + 2 }
+  /** The first operands of the command encoded last, two at most, are outputs that it need not write if nobody reads them. */
+  spare(...operands: readonly Operand[]): void {
+    for (const [i, unread] of this.unread.entries()) {
+      unread.id = operands[i]?.storage.id ?? 0
+      unread.at = this.start + 2 + 2 * i
+    }
   }
 
   /** A buffer is about to be freed. */
   freed(id: number): void {
-    if (id !== this.unread.id) return
-    this.words[this.unread.at] = 0
-    this.unread.id = 0
+    for (const unread of this.unread) {
+      if (id !== unread.id) continue
+      this.words[unread.at] = 0
+      unread.id = 0
+    }
   }
 
   i32(value: number): void {
@@ -79,7 +88,7 @@ export class CommandWriter {
 
   operand(operand: Operand | null): void {
     const id = operand ? operand.storage.id : 0
-    if (id === this.unread.id) this.unread.id = 0
+    for (const unread of this.unread) if (id === unread.id) unread.id = 0
     this.words[this.count++] = id
     this.words[this.count++] = operand ? operand.offset : 0
   }

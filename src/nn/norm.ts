@@ -5,7 +5,6 @@ import { checkBoolean, checkInteger, checkNumber, checkOptions, checkShape, chec
 import { to } from '../ops/convert.js'
 import { ones, zeros } from '../ops/create.js'
 import { add, div, sub } from '../ops/elementwise.js'
-import { add_ } from '../ops/inplace.js'
 import { groupNorm, layerNorm, localResponseNorm } from '../ops/norm.js'
 import { formatShape, type Tensor } from '../tensor.js'
 import { assign, Module, parameter } from './module.js'
@@ -73,15 +72,11 @@ export abstract class BatchNorm extends Module {
       return batchNorm(x, null, null, { ...affine, training: true })
     }
     if (!this.training) return batchNorm(x, running_mean, running_var, affine)
-    if (momentum !== null) {
-      const y = batchNorm(x, running_mean, running_var, { ...affine, training: true, momentum })
-      add_(num_batches_tracked, 1)
-      return y
-    }
+    const counted = { ...affine, training: true, batches: num_batches_tracked }
+    if (momentum !== null) return batchNorm(x, running_mean, running_var, { ...counted, momentum })
     // mean += (batch's − mean) / batches
     const batch = [zeros([this.numFeatures]), zeros([this.numFeatures])] as const
-    const y = batchNorm(x, ...batch, { ...affine, training: true, momentum: 1 })
-    add_(num_batches_tracked, 1)
+    const y = batchNorm(x, ...batch, { ...counted, momentum: 1 })
     const count = to(num_batches_tracked, 'float32')
     assign(running_mean, add(running_mean, div(sub(batch[0], running_mean), count)))
     assign(running_var, add(running_var, div(sub(batch[1], running_var), count)))

@@ -9,6 +9,7 @@ import { allocate, type FloatDType, type FloatTensor, formatShape, sharedRuntime
 import { checkBoolean, checkFloat, checkNumber, checkOptions, checkShapeIs } from './check.js'
 import { ge, le, where } from './compare.js'
 import { add, mul, rsqrt, sub } from './elementwise.js'
+import { add_ } from './inplace.js'
 import { mean, sum } from './reduce.js'
 import { centredAndScale } from './rownorm.js'
 import { channelsLast, contiguous, reshape } from './view.js'
@@ -43,6 +44,7 @@ export function batchNorm<D extends FloatDType>(
   runningVar: Tensor<NoInfer<D>> | null,
   options: BatchNormOptions<NoInfer<D>> & {
     /** @internal Limits of the result, in the same pass. */ limits?: Limits
+    /** @internal Counts this batch: before the command that what follows may join. */ batches?: Tensor<'int32'>
   } = {},
 ): Tensor<D> {
   const op = 'batchNorm'
@@ -78,6 +80,7 @@ export function batchNorm<D extends FloatDType>(
       training || !runningMean || !runningVar
         ? batchStatistics(image, runningMean && runningVar ? [runningMean, runningVar] : [], eps, momentum)
         : [contiguous(runningMean.detach()), rsqrt(add(contiguous(runningVar.detach()), eps))]
+    if (options.batches) add_(options.batches, 1)
     const [mean, rstd] = statistics as [Tensor<D>, Tensor<D>]
     const [scale, shift] = [weight && contiguous(weight), bias && contiguous(bias)]
     const limits = options.limits ?? unlimited

@@ -1,11 +1,11 @@
-import { sameLayout } from '../engine/layout.js'
+import { sameLayout, stridesFor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
 import { record } from '../engine/tape.js'
 import { allocate, denseCopy, type FloatTensor, sharedRuntime, type Tensor } from '../tensor.js'
 import { checkFloat, checkInteger, checkTensor, checkValue } from './check.js'
 import { eq, where } from './compare.js'
-import { type Arithmetic, maximum, minimum, stridesFor } from './elementwise.js'
+import { type Arithmetic, maximum, minimum } from './elementwise.js'
 
 /** x limited to [min, max], elementwise; NaN stays NaN. The gradient passes where min <= x <= max. */
 export function clamp<D extends Arithmetic>(x: Tensor<D>, min?: number, max?: number): Tensor<D> {

@@ -1,6 +1,6 @@
 // Comparisons, and the choice between two tensors by one.
 import { isFloat } from '../engine/dtype.js'
-import { coalesce } from '../engine/layout.js'
+import { coalesce, stridesFor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Compare } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
@@ -9,7 +9,7 @@ import { ArgumentError } from '../errors.js'
 import { type AnyTensor, allocate, type DType, type FloatTensor, sharedRuntime, type Tensor } from '../tensor.js'
 import { broadcastShapes, broadcastStrides, checkDTypeIs, checkInteger, checkSameDType, checkTensor } from './check.js'
 import { to } from './convert.js'
-import { abs, binaryKernel, filled, type NumberOr, stridesFor } from './elementwise.js'
+import { abs, binaryKernel, filled, type NumberOr } from './elementwise.js'
 import { sumTo } from './reduce.js'
 
 function compareOp(name: keyof typeof Compare) {

@@ -1,5 +1,4 @@
-import { encodeReluOfSum, takeSum } from '../engine/fuse.js'
-import { coalesce, denseLike, isDense, rowMajor } from '../engine/layout.js'
+import { coalesce, rowMajor, stridesFor } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary, Unary } from '../engine/opcodes.js'
 import { local } from '../engine/scope.js'
@@ -17,6 +16,7 @@ import {
 import { broadcastShapes, broadcastStrides, checkArithmetic, checkFloat, checkSameDType, checkTensor } from './check.js'
 import { eq, ge, gt, lt, where } from './compare.js'
 import { to } from './convert.js'
+import { reluOfSum, sumWithNormal } from './fused.js'
 import { sumTo } from './reduce.js'
 
 /** What add, sub, mul, maximum and minimum take; int32 wraps around. */
@@ -24,16 +24,6 @@ export type Arithmetic = FloatDType | 'int32'
 type Kind<T> = T[keyof T] & number
 /** A tensor, or a number that stands for a scalar. */
 export type NumberOr<D extends DType> = Tensor<D> | number
-
-/** Strides that keep a permuted layout (channels-last images) through elementwise operations. */
-export function stridesFor(shape: readonly number[], operands: readonly AnyTensor[]): readonly number[] {
-  for (const t of operands) {
-    if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i]) && isDense(t.shape, t.strides)) {
-      return denseLike(shape, t.strides)
-    }
-  }
-  return rowMajor(shape)
-}
 
 /** A constant of x's dtype, off the tape. */
 export function filled<D extends DType>(x: Tensor<D>, shape: readonly number[], value: number): Tensor<D> {
@@ -155,16 +145,6 @@ export function relu<D extends FloatDType>(x: Tensor<D>): Tensor<D> {
   return record('relu', y, [x], [y], (dy, [y]) => [reluMask(dy as Tensor<D>, y)])
 }
 
-// In the pass of the sum that x is, if that has just been encoded.
-function reluOfSum<D extends FloatDType>(x: Tensor<D>): Tensor<D> | null {
-  const runtime = sharedRuntime('relu', x)
-  const sum = takeSum(runtime.writer, x)
-  if (!sum) return null
-  const y = allocate(x.dtype, x.shape, stridesFor(x.shape, [x]), runtime)
-  encodeReluOfSum(runtime.encode(), x, y, sum)
-  return y
-}
-
 /** dy where y > 0, else 0: the gradient through a ReLU whose output is y. */
 export function reluMask<D extends FloatDType>(dy: Tensor<D>, y: Tensor<D>): Tensor<D> {
   const dx = binaryKernel('relu', Binary.reluGrad, dy, y)
@@ -211,7 +191,7 @@ function binaryOp<E extends Arithmetic = Arithmetic>(
     check(name, 'a', a)
     check(name, 'b', b)
     checkSameDType(name, a, b)
-    const y = binaryKernel(name, kind, a, b)
+    const y = (name === 'add' && sumWithNormal(a, b)) || binaryKernel(name, kind, a, b)
     const [sa, sb] = [a.shape, b.shape]
     return record(name, y, [a, b], needsValues ? [a, b, y] : [], (dy, [a, b, y], needs) => [
       needs[0] ? sumTo(da(asFloat(dy), a as FloatTensor, b as FloatTensor, y as FloatTensor), sa) : null,

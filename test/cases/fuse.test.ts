@@ -3,6 +3,7 @@ import {
   add,
   batchNorm,
   conv2d,
+  nn,
   noGrad,
   ones,
   randn,
@@ -18,7 +19,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { expectClose } from './values.js'
 
 // How many commands were taken back, so that these tests can tell that they have compared what they mean to.
-const taken = vi.hoisted(() => ({ sums: 0, convolutions: 0, gradients: 0 }))
+const taken = vi.hoisted(() => ({ sums: 0, norms: 0, normalSums: 0, convolutions: 0, gradients: 0 }))
 vi.mock('../../src/engine/fuse.js', async (original) => {
   const fuse = await original<typeof import('../../src/engine/fuse.js')>()
   const counted =
@@ -31,6 +32,8 @@ vi.mock('../../src/engine/fuse.js', async (original) => {
   return {
     ...fuse,
     takeSum: counted('sums', fuse.takeSum),
+    takeBatchNorm: counted('norms', fuse.takeBatchNorm),
+    takeNormalSum: counted('normalSums', fuse.takeNormalSum),
     takeConv2d: counted('convolutions', fuse.takeConv2d),
     takeDataGradient: counted('gradients', fuse.takeDataGradient),
   }
@@ -117,6 +120,88 @@ describe('a sum and its ReLU', () => {
     relu(sum).sum().backward()
     expect([...(await (a.grad as Tensor).data())]).toEqual([0, 0, 1])
     await same(b.grad as Tensor, d.grad as Tensor)
+  })
+})
+
+describe('a batch norm, what is added to it and their ReLU', () => {
+  // Of [x, weight, bias, residual], each by a command of its own if separately.
+  type Sum = (normal: Tensor, residual: Tensor) => Tensor
+  const run = async (inputs: Tensor[], sum: Sum, separately: boolean) => {
+    const [x, weight, bias, residual] = inputs as [Tensor, Tensor, Tensor, Tensor]
+    const normal = batchNorm(x, null, null, { weight, bias, training: true })
+    if (separately) await apart()
+    const total = sum(normal, residual)
+    if (separately) await apart()
+    return { normal, total, y: relu(total) }
+  }
+  const inputsOf = (shape: number[]) =>
+    [shape, [shape[1] as number], [shape[1] as number], shape].map((s) => randn(s, { requiresGrad: true }))
+
+  test.each([
+    ['batch norm + residual', [3, 5, 7, 9], add],
+    ['residual + batch norm', [2, 33, 4, 4], (normal: Tensor, residual: Tensor) => add(residual, normal)],
+    ['of rows', [40, 17], add],
+  ] as [string, number[], Sum][])('%s: values and gradients', async (_, shape, sum) => {
+    // A convolution's result is channels-last, as batch norm's is.
+    const filter = ones([shape[1] as number, 1, 1, 1])
+    const image = (t: Tensor) => (shape.length === 4 ? conv2d(t, filter, { groups: shape[1] as number }) : t)
+    const inputs = inputsOf(shape)
+    const laidOut = noGrad(() => inputs.map((t, i) => (i % 3 === 0 ? image(t) : t.clone())))
+    const gradients = async (separately: boolean) => {
+      const leaves = laidOut.map((t) => t.detach())
+      for (const t of leaves) t.requiresGrad = true
+      const all = await run(leaves, sum, separately)
+      all.y.square().sum().backward()
+      return { ...all, leaves }
+    }
+    const separate = await joined('norms', 0, () => gradients(true))
+    const together = await joined('norms', 1, () => joined('normalSums', 1, () => gradients(false)))
+    for (const key of ['normal', 'total', 'y'] as const) await same(together[key], separate[key])
+    for (const [i, t] of together.leaves.entries()) await same(t.grad as Tensor, separate.leaves[i]!.grad as Tensor)
+    const released = scope(() => {
+      const [x, weight, bias, residual] = together.leaves as [Tensor, Tensor, Tensor, Tensor]
+      return relu(sum(batchNorm(x, null, null, { weight, bias, training: true }), residual))
+    })
+    await same(released, separate.y)
+  })
+
+  test('stay apart where limits, layouts or shapes differ, and where the residual is the result itself', async () => {
+    const [x, weight, bias, residual] = inputsOf([3, 4, 5, 6]) as [Tensor, Tensor, Tensor, Tensor]
+    const norm = () => batchNorm(x, null, null, { weight, bias, training: true })
+    const expected = norm()
+    await apart()
+    await joined('norms', 0, async () => {
+      const normal = norm()
+      await same(add(normal, normal), add(expected, expected))
+      await same(add(norm(), ones([6])), add(expected, ones([6])))
+      // Batch norm's result is channels-last.
+      await same(add(norm(), residual), add(expected, residual))
+    })
+  })
+
+  test('of a layer, which counts its batches before', async () => {
+    const [x, residual, norm] = [randn([20, 6]), randn([20, 6]), new nn.BatchNorm1d(6)]
+    const normal = norm.forward(x)
+    await apart()
+    const expected = relu(add(normal, residual))
+    await same(await joined('normalSums', 1, async () => relu(add(norm.forward(x), residual))), expected)
+    expect(await norm.num_batches_tracked?.item()).toBe(2)
+  })
+
+  test('what others hold is written, and what is read between the two keeps them apart', async () => {
+    const inputs = inputsOf([20, 6])
+    const expected = await run(inputs, add, true)
+    const { normal, total, y } = await joined('normalSums', 1, () => run(inputs, add, false))
+    const later = add(add(normal, total), y)
+    for (const t of [normal, total, y]) t.dispose()
+    await same(later, add(add(expected.normal, expected.total), expected.y))
+    const [x, weight, bias, residual] = inputs as [Tensor, Tensor, Tensor, Tensor]
+    await joined('normalSums', 0, async () => {
+      const sum = add(batchNorm(x, null, null, { weight, bias, training: true }), residual)
+      const twice = sum.mul(2)
+      await same(relu(sum), expected.y)
+      await same(twice, expected.total.mul(2))
+    })
   })
 })
 

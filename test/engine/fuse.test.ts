@@ -3,9 +3,12 @@ import { describe, expect, test } from 'vitest'
 import {
   encodeConv2dStatistics,
   encodeDataGradientSum,
+  encodeNormalSum,
   encodeReluOfSum,
+  takeBatchNorm,
   takeConv2d,
   takeDataGradient,
+  takeNormalSum,
   takeSum,
 } from '../../src/engine/fuse.js'
 import * as opcodes from '../../src/engine/opcodes.js'
@@ -92,6 +95,70 @@ describe('a sum and its ReLU', () => {
     const taken = writerOfSum()
     expect(takeSum(taken, x)).not.toBeNull()
     expect(takeSum(taken, x)).toBeNull()
+  })
+})
+
+describe('a batch norm, what is added to it and their ReLU', () => {
+  const shape = [2, 3, 2, 2]
+  const strides = [12, 1, 6, 3]
+  const [normal, sum] = [
+    { ...buffer(3, shape), strides },
+    { ...buffer(5, shape), strides },
+  ]
+  const [residual, out] = [buffer(6), buffer(7)]
+  const read = { x: a, mean: b, rstd: buffer(8), weight: null, bias: buffer(9, [3], 2) }
+  const sizes = { rows: 8, c: 3 }
+  const unlimited = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+  const writerOfNorm = (limits: object = {}) => {
+    const w = new CommandWriter()
+    opcodes.batchNorm(w, 'float32', { y: normal, ...read, ...sizes, ...unlimited, ...limits })
+    return w
+  }
+  const encode = (w: CommandWriter, y: boolean) => {
+    const norm = takeBatchNorm(w, normal)
+    if (norm) encodeNormalSum(w, 'float32', { ...norm, residual }, sum, null)
+    if (!y) return w
+    const taken = takeNormalSum(w, sum)
+    if (taken) encodeNormalSum(w, 'float32', taken, sum, out)
+    return w
+  }
+
+  test.each([false, true])('are one command; with the ReLU: %s', (y) => {
+    const expected = new CommandWriter()
+    opcodes.batchNormAdd(expected, 'float32', { normal, sum, y: y ? out : null, ...read, residual, ...sizes })
+    const w = encode(writerOfNorm(), y)
+    expect(written(w)).toEqual(written(expected))
+    expect(takeBatchNorm(w, normal)).toBeNull()
+    if (y) expect(takeNormalSum(w, sum)).toBeNull()
+  })
+
+  test('leave out what is freed unread', () => {
+    const outputs = (w: CommandWriter) => [2, 4, 6].map((at) => w.words[at])
+    const w = encode(writerOfNorm(), true)
+    w.freed(5)
+    expect(outputs(w)).toEqual([3, 0, 7])
+    w.freed(3)
+    expect(outputs(w)).toEqual([0, 0, 7])
+    const alone = encode(writerOfNorm(), false)
+    alone.freed(5)
+    alone.freed(3)
+    expect(outputs(alone)).toEqual([0, 5, 0])
+    const seen = encode(writerOfNorm(), true)
+    opcodes.unary(seen, 'float32', { out: a, x: normal, kind: 0, rank: 1, layout: [24, 1, 1] })
+    seen.freed(3)
+    seen.freed(5)
+    expect(outputs(seen)).toEqual([3, 0, 7])
+  })
+
+  test('stay apart where the command encoded last is another', () => {
+    expect(takeBatchNorm(writerOfNorm({ low: 0 }), normal)).toBeNull()
+    expect(takeBatchNorm(writerOfNorm({ high: 6 }), normal)).toBeNull()
+    expect(takeBatchNorm(writerOfNorm(), sum)).toBeNull()
+    expect(takeBatchNorm(writerOfNorm(), { ...normal, dtype: 'float64' })).toBeNull()
+    expect(takeBatchNorm(writerOfNorm(), { ...normal, shape: [2, 2, 2, 2] })).toBeNull()
+    expect(takeNormalSum(encode(writerOfNorm(), false), normal)).toBeNull()
+    expect(takeNormalSum(encode(writerOfNorm(), false), { ...sum, shape: [1, 3, 2, 2] })).toBeNull()
+    expect(takeSum(encode(writerOfNorm(), false), sum)).toBeNull()
   })
 })
 

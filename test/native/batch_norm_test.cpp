@@ -90,6 +90,32 @@ void check_passes(const Shape& s, bool affine, bool training, double low = -INFI
   });
 }
 
+// With what is added to it, and the ReLU of both: what the kernels for each give.
+void check_sum(const Shape& s, bool affine) {
+  const Buffer<float> x = reals(s.size(), 1), residual = reals(s.size(), 2), mean = reals(s.c, 3), rstd = reals(s.c, 4),
+                      weight = reals(s.c, 5), bias = reals(s.c, 6);
+  const float *w = affine ? weight.data() : nullptr, *b = affine ? bias.data() : nullptr;
+  const i32 n = static_cast<i32>(s.size());
+  on_every_backend([&](const Kernels& k, Context& context) {
+    Buffer<float> normal(n), sum(n), y(n), got_normal(n), got_sum(n), got(n);
+    k.batch_norm({normal, x, mean, rstd, w, b, s.rows, s.c, -INFINITY, INFINITY}, context);
+    k.add_relu({sum, y, normal, residual, n}, context);
+    auto check = [&](float* to_normal, float* to_sum, float* to_y) {
+      got_normal.poison(), got_sum.poison(), got.poison();
+      k.batch_norm_add({to_normal, to_sum, to_y, x, mean, rstd, w, b, residual, s.rows, s.c}, context);
+      if (to_normal) CHECK_SAME(got_normal, normal);
+      if (to_sum) CHECK_SAME(got_sum, sum);
+      if (to_y) CHECK_SAME(got, y);
+    };
+    check(got_normal, got_sum, got);
+    check(nullptr, got_sum, got);
+    check(nullptr, nullptr, got);
+    check(got_normal, nullptr, got);
+    check(got_normal, got_sum, nullptr);
+    check(nullptr, got_sum, nullptr);
+  });
+}
+
 const Shape shapes[] = {{2, 1}, {7, 3}, {129, 5}, {128, 16}, {300, 17}, {1000, 33}, {2, 700}, {9000, 4}, {601, 130}};
 
 }  // namespace
@@ -119,8 +145,26 @@ TEST(batch_norm_forward_and_backward) {
       for (bool training : {false, true}) check_passes(s, affine, training);
 }
 
+TEST(batch_norm_and_what_is_added) {
+  for (const Shape& s : shapes)
+    for (bool affine : {false, true}) check_sum(s, affine);
+  check_sum({0, 5}, true);
+  check_sum({4, 0}, true);
+}
+
+TEST(batch_norm_and_what_is_added_keep_nan) {
+  Buffer<float> x(3), residual(3), mean(1), rstd(1), y(3);
+  x[0] = NAN, x[1] = INFINITY, x[2] = -5, residual[0] = 1, residual[1] = -INFINITY, residual[2] = 2;
+  mean[0] = 0, rstd[0] = 1;
+  on_every_backend([&](const Kernels& k, Context& context) {
+    k.batch_norm_add({nullptr, nullptr, y, x, mean, rstd, nullptr, nullptr, residual, 3, 1}, context);
+    CHECK(std::isnan(y[0]) && std::isnan(y[1]) && y[2] == 0);
+  });
+}
+
 #ifndef __wasm__  // which has no stores past the caches
 TEST(batch_norm_too_large_for_caches) {
+  check_sum({131073, 32}, true);
   check_passes({131073, 32}, true, true, 0);
   check_passes({131073, 32}, true, false);
 }
@@ -167,6 +211,7 @@ TEST(batch_norm_without_memory_writes_nothing) {
     static_cast<Workers&>(context).scratch_left = 0;
     k.batch_norm_stats({a, b, x, nullptr, 0, 8, 8, eps, 0}, context);
     k.batch_norm({y, x, c, c, c, c, 8, 8, -INFINITY, INFINITY}, context);
+    k.batch_norm_add({nullptr, nullptr, y, x, c, c, c, c, x, 8, 8}, context);
     CHECK(y[0] != y[0] && a[0] != a[0]);
   });
 }
