@@ -1,5 +1,5 @@
 import { type DType, dtypes, type FloatDType, isFloat, type TypedArrayOf } from './engine/dtype.js'
-import { coalesce, isRowMajor, maxSize, rowMajor, sizeOf } from './engine/layout.js'
+import { coalesce, isRowMajor, maxSize, rowMajor, sameShape, sizeOf } from './engine/layout.js'
 import * as opcodes from './engine/opcodes.js'
 import { type Runtime, use } from './engine/runtime.js'
 import { adopt } from './engine/scope.js'
@@ -263,7 +263,7 @@ export function sharedRuntime(operation: string, ...tensors: (AnyTensor | null |
 // An in-place sum of another dtype or shape would go beyond its memory.
 function checkGradient(t: AnyTensor, gradient: AnyTensor): void {
   if (!(gradient instanceof Tensor)) throw new ArgumentError(`grad: expected a tensor or null, got ${shown(gradient)}`)
-  const same = t.ndim === gradient.ndim && t.shape.every((n, i) => n === gradient.shape[i])
+  const same = sameShape(t.shape, gradient.shape)
   if (same && t.dtype === gradient.dtype) return
   throw new (same ? DTypeError : ShapeError)(`grad: expected a gradient of ${describe(t)}, got ${describe(gradient)}`)
 }

@@ -74,13 +74,16 @@ const readByBatchNorm = (fields: Uint32Array) => ({
   ...{ weight: optional(fields, 6), bias: optional(fields, 8) },
 })
 
+// batch_norm: y, what it reads, two sizes from word 12 on, two limits. batch_norm_add: normal, sum, y, what a batch norm
+// reads, the residual in word 16, two sizes.
+
 /** Takes back the command that made x, if it was encoded last and is a batch norm without limits. */
 export function takeBatchNorm(w: CommandWriter, x: Result): BatchNorm | null {
   const fields = w.last(batchNorm, x.dtype)
   if (!fields || !names(fields, 0, x)) return null
   const [rows, c] = fields.subarray(12) as unknown as [number, number]
-  const limits = new Float64Array(fields.slice(14).buffer)
-  if (!isWhole(x, rows, c) || limits.some(Number.isFinite)) return null
+  const [low, high] = new Float64Array(fields.slice(14).buffer)
+  if (!isWhole(x, rows, c) || low !== Number.NEGATIVE_INFINITY || high !== Number.POSITIVE_INFINITY) return null
   w.retract()
   return { normal: operand(fields, 0), ...readByBatchNorm(fields.subarray(2)), rows, c }
 }
@@ -96,10 +99,7 @@ export function takeNormalSum(w: CommandWriter, x: Result): NormalSum | null {
   return { normal: operand(fields, 0), ...read, residual: operand(fields, 16), rows, c }
 }
 
-/**
- * sum = normal + residual, and y = max(0, sum) if there is one. What nobody reads before it is released is not even
- * written: normal, and sum where there is a y.
- */
+/** sum = normal + residual and, if wanted, y = max(0, sum): normal, and sum beside a y, are not written if released unread. */
 export function encodeNormalSum(w: CommandWriter, dtype: DType, s: NormalSum, sum: Operand, y: Operand | null): void {
   encodeBatchNormAdd(w, dtype, { ...s, sum, y })
   w.spare(...(y ? [s.normal, sum] : [s.normal]))

@@ -37,7 +37,7 @@ export class CommandWriter {
   /** Forgets all commands. */
   clear(): void {
     this.count = 0
-    this.spare()
+    this.spare() // what was so is on its way
   }
 
   /** The fields of the command encoded last, if it has this opcode and dtype. */

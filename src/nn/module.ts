@@ -1,3 +1,4 @@
+import { sameShape } from '../engine/layout.js'
 import { runScope, tensorsIn } from '../engine/scope.js'
 import { ArgumentError, FormatError, ShapeError, StateError } from '../errors.js'
 import { keep, noGrad, scope } from '../ops/autograd.js'
@@ -221,7 +222,7 @@ function checkEqualShape(name: string, own: AnyTensor, given: AnyTensor): void {
   if (!(given instanceof Tensor)) {
     throw new ArgumentError(`loadStateDict: expected a tensor for ${name}, got ${typeof given}`)
   }
-  if (own.ndim === given.ndim && own.shape.every((n, i) => n === given.shape[i])) return
+  if (sameShape(own.shape, given.shape)) return
   throw new ShapeError(
     `loadStateDict: expected ${name} of shape ${formatShape(own.shape)}, got ${formatShape(given.shape)}`,
   )

@@ -1,4 +1,4 @@
-import { isDense, rowMajor, sameLayout } from '../engine/layout.js'
+import { isDense, rowMajor, sameLayout, sameShape } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { adopt, runScope, tensorsIn } from '../engine/scope.js'
@@ -247,7 +247,7 @@ function seedGradient<D extends FloatDType>(
 }
 
 function checkLike(operation: string, what: string, like: AnyTensor, t: AnyTensor): void {
-  if (t.ndim === like.ndim && t.shape.every((n, i) => n === like.shape[i])) return
+  if (sameShape(t.shape, like.shape)) return
   throw new ShapeError(
     `${operation}: expected ${what} of shape ${formatShape(like.shape)}, got ${formatShape(t.shape)}`,
   )

@@ -44,7 +44,7 @@ export function batchNorm<D extends FloatDType>(
   runningVar: Tensor<NoInfer<D>> | null,
   options: BatchNormOptions<NoInfer<D>> & {
     /** @internal Limits of the result, in the same pass. */ limits?: Limits
-    /** @internal Counts this batch: before the command that what follows may join. */ batches?: Tensor<'int32'>
+    /** @internal Counter of batches, incremented before the command that a sum may join. */ batches?: Tensor<'int32'>
   } = {},
 ): Tensor<D> {
   const op = 'batchNorm'

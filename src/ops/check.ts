@@ -1,5 +1,5 @@
 import { isFloat } from '../engine/dtype.js'
-import { maxSize } from '../engine/layout.js'
+import { maxSize, sameShape } from '../engine/layout.js'
 import { shown } from '../engine/shown.js'
 import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
 import {
@@ -177,7 +177,7 @@ export function checkPair(
 
 /** The shape both broadcast to, by NumPy's rules; throws ShapeError when they do not. */
 export function broadcastShapes(operation: string, a: readonly number[], b: readonly number[]): readonly number[] {
-  if (a.length === b.length && a.every((n, i) => n === b[i])) return a
+  if (sameShape(a, b)) return a
   const rank = Math.max(a.length, b.length)
   const shape = new Array<number>(rank)
   for (let i = 1; i <= rank; i++) {
@@ -195,7 +195,7 @@ export function broadcastShapes(operation: string, a: readonly number[], b: read
 
 /** Strides that walk t as if it had the shape it broadcasts to. */
 export function broadcastStrides(t: AnyTensor, shape: readonly number[]): readonly number[] {
-  if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i])) return t.strides
+  if (sameShape(t.shape, shape)) return t.strides
   const strides = new Array<number>(shape.length).fill(0)
   for (let i = 1; i <= t.ndim; i++) {
     if (t.shape[t.ndim - i] !== 1) strides[shape.length - i] = t.strides[t.ndim - i] as number
@@ -207,7 +207,7 @@ export function broadcastStrides(t: AnyTensor, shape: readonly number[]): readon
 export function checkShapeIs(op: string, name: string, x: FloatTensor, t: FloatTensor, shape: readonly number[]): void {
   checkFloat(op, name, t)
   checkSameDType(op, x, t)
-  if (t.ndim === shape.length && t.shape.every((n, i) => n === shape[i])) return
+  if (sameShape(t.shape, shape)) return
   throw new ShapeError(
     `${op}: expected ${name} of shape ${formatShape(shape)} (input ${formatShape(x.shape)}), got ${formatShape(t.shape)}`,
   )

@@ -191,7 +191,7 @@ function binaryOp<E extends Arithmetic = Arithmetic>(
     check(name, 'a', a)
     check(name, 'b', b)
     checkSameDType(name, a, b)
-    const y = (name === 'add' && sumWithNormal(a, b)) || binaryKernel(name, kind, a, b)
+    const y = (name === 'add' ? sumWithNormal(a, b) : null) ?? binaryKernel(name, kind, a, b)
     const [sa, sb] = [a.shape, b.shape]
     return record(name, y, [a, b], needsValues ? [a, b, y] : [], (dy, [a, b, y], needs) => [
       needs[0] ? sumTo(da(asFloat(dy), a as FloatTensor, b as FloatTensor, y as FloatTensor), sa) : null,

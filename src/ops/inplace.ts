@@ -1,5 +1,5 @@
 // Changes in place. The tape knows nothing of them, so they are refused where it would have to: see checkTarget.
-import { coalesce, rowMajor } from '../engine/layout.js'
+import { coalesce, rowMajor, sameShape } from '../engine/layout.js'
 import * as opcodes from '../engine/opcodes.js'
 import { Binary } from '../engine/opcodes.js'
 import { runScope } from '../engine/scope.js'
@@ -54,7 +54,7 @@ function changing<D extends DType>(
 
 function checkFits(operation: string, t: AnyTensor, other: AnyTensor): void {
   const shape = broadcastShapes(operation, t.shape, other.shape)
-  if (shape.length === t.ndim && shape.every((n, i) => n === t.shape[i])) return
+  if (sameShape(shape, t.shape)) return
   throw new ShapeError(
     `${operation}: expected an operand that broadcasts to ${formatShape(t.shape)}, got ${formatShape(other.shape)}`,
   )
@@ -65,9 +65,7 @@ const apart = <D extends DType>(t: AnyTensor, x: Tensor<D>): Tensor<D> =>
   x.storage === t.storage && !sameElements(t, x) ? denseCopy(x, rowMajor(x.shape)) : x
 
 const sameElements = (t: AnyTensor, x: AnyTensor): boolean =>
-  t.offset === x.offset &&
-  t.ndim === x.ndim &&
-  t.shape.every((n, i) => n === x.shape[i] && t.strides[i] === x.strides[i])
+  t.offset === x.offset && sameShape(t.shape, x.shape) && t.strides.every((stride, i) => stride === x.strides[i])
 
 /** Writes source, broadcast and converted, into t's memory. */
 export function copy_<D extends DType>(t: Tensor<D>, source: AnyTensor): Tensor<D> {

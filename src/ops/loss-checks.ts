@@ -1,5 +1,6 @@
 // What the losses share: reductions, and the shapes of class targets and their weights.
 
+import { sameShape } from '../engine/layout.js'
 import { shown } from '../engine/shown.js'
 import { ArgumentError, ShapeError } from '../errors.js'
 import { type AnyTensor, type FloatDType, formatShape, type Tensor } from '../tensor.js'
@@ -64,7 +65,7 @@ export function checkPairOfTensors(operation: string, input: AnyTensor, target: 
   checkFloat(operation, 'input', input)
   checkFloat(operation, 'target', target)
   checkSameDType(operation, input, target)
-  if (input.ndim === target.ndim && input.shape.every((n, i) => n === target.shape[i])) return
+  if (sameShape(input.shape, target.shape)) return
   throw new ShapeError(
     `${operation}: expected target of the input's shape ${formatShape(input.shape)}, got ${formatShape(target.shape)}`,
   )

@@ -106,7 +106,7 @@ describe('a batch norm, what is added to it and their ReLU', () => {
     { ...buffer(5, shape), strides },
   ]
   const [residual, out] = [buffer(6), buffer(7)]
-  const read = { x: a, mean: b, rstd: buffer(8), weight: null, bias: buffer(9, [3], 2) }
+  const read = { x: a, mean: b, rstd: buffer(8), weight: buffer(9, [3], 2), bias: null }
   const sizes = { rows: 8, c: 3 }
   const unlimited = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
   const writerOfNorm = (limits: object = {}) => {
@@ -143,16 +143,33 @@ describe('a batch norm, what is added to it and their ReLU', () => {
     alone.freed(5)
     alone.freed(3)
     expect(outputs(alone)).toEqual([0, 5, 0])
-    const seen = encode(writerOfNorm(), true)
-    opcodes.unary(seen, 'float32', { out: a, x: normal, kind: 0, rank: 1, layout: [24, 1, 1] })
-    seen.freed(3)
-    seen.freed(5)
-    expect(outputs(seen)).toEqual([3, 0, 7])
+  })
+
+  test.each([
+    ['normal', normal, [3, 0, 7]],
+    ['sum', sum, [0, 5, 7]],
+  ])('write %s if another command has named it', (_, x, expected) => {
+    const w = encode(writerOfNorm(), true)
+    opcodes.unary(w, 'float32', { out: a, x, kind: 0, rank: 1, layout: [24, 1, 1] })
+    w.freed(3)
+    w.freed(5)
+    expect([2, 4, 6].map((at) => w.words[at])).toEqual(expected)
+  })
+
+  test('taken back leave nothing to be left out', () => {
+    const w = encode(writerOfNorm(), false)
+    expect(takeNormalSum(w, sum)).toMatchObject({ normal: { storage: { id: 3 } }, residual: { storage: { id: 6 } } })
+    opcodes.unary(w, 'float32', { out: a, x: b, kind: 0, rank: 1, layout: [24, 1, 1] })
+    const before = written(w)
+    w.freed(3)
+    expect(written(w)).toEqual(before)
   })
 
   test('stay apart where the command encoded last is another', () => {
     expect(takeBatchNorm(writerOfNorm({ low: 0 }), normal)).toBeNull()
     expect(takeBatchNorm(writerOfNorm({ high: 6 }), normal)).toBeNull()
+    expect(takeBatchNorm(writerOfNorm({ low: Number.NaN }), normal)).toBeNull()
+    expect(takeBatchNorm(writerOfNorm({ low: Number.POSITIVE_INFINITY }), normal)).toBeNull()
     expect(takeBatchNorm(writerOfNorm(), sum)).toBeNull()
     expect(takeBatchNorm(writerOfNorm(), { ...normal, dtype: 'float64' })).toBeNull()
     expect(takeBatchNorm(writerOfNorm(), { ...normal, shape: [2, 2, 2, 2] })).toBeNull()
