@@ -55,6 +55,7 @@ async function main(options: Options, selection: Selection): Promise<void> {
         break
       }
       const result = await complete({ ...table, absent: [...peers.absent.values()] }, context)
+      await peers.renew()
       results.push(result)
       progress('')
       await save(result)

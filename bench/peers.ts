@@ -66,7 +66,7 @@ export interface Absent {
   install: string
 }
 
-/** The peers of one run of the bench; each process is started when it is first needed and serves every table. */
+/** The peers of one run of the bench; each process is started when a table first needs it. */
 export class Peers {
   private readonly started = new Map<string, Promise<Opened | null>>()
   readonly absent = new Map<PeerName, Absent>()
@@ -102,6 +102,16 @@ export class Peers {
     const found = this.started.get(key) ?? this.fresh(name, threads)
     this.started.set(key, found)
     return found
+  }
+
+  /** Ends the processes, so that the next table begins with new ones: what they have done before makes them faster or slower. */
+  async renew(): Promise<void> {
+    for (const [key, opening] of this.started) {
+      const opened = await opening
+      if (!opened) continue
+      this.started.delete(key)
+      await opened.peer.close()
+    }
   }
 
   async about(name: PeerName): Promise<About | null> {
