@@ -1,6 +1,8 @@
 #include "arena.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -18,10 +20,11 @@ namespace {
 
 constexpr size_t alignment = 64;
 constexpr size_t slab_bytes = size_t(1) << 20;
-constexpr size_t large = size_t(1) << 17;                                // from here on a block is its own mapping
-constexpr size_t huge_page = size_t(1) << 21;                            // mappings this large ask for huge pages
-constexpr size_t largest = size_t(1) << (sizeof(size_t) > 4 ? 46 : 31);  // what the size classes reach
-constexpr size_t idle_floor = size_t(64) << 20;                          // idle bytes that are always kept
+constexpr size_t page = size_t(1) << 12;
+constexpr size_t huge_page = size_t(1) << 21;                            // segments are whole ones, and ask for them
+constexpr size_t large = size_t(1) << 17;                                // from here on a block is part of a segment
+constexpr size_t largest = size_t(1) << (sizeof(size_t) > 4 ? 46 : 31);  // so that sums of sizes do not overflow
+constexpr size_t spare = size_t(64) << 20;                               // mapped beyond the need at any time
 
 // AddressSanitizer is told which bytes belong to a tensor; a fence lies between it and the next one.
 #ifdef __SANITIZE_ADDRESS__
@@ -34,7 +37,9 @@ void forbid(void*, size_t) {}
 void permit(void*, size_t) {}
 #endif
 
-// Four classes per power of two, so at most a fifth of a block is waste. Class and size of a request:
+size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Small blocks have four classes per power of two, so at most a fifth of one is waste; large ones are whole pages.
 struct Class {
   int index;
   size_t size;
@@ -46,7 +51,9 @@ Class size_class(size_t bytes) {
   int power = 8 * int(sizeof(unsigned long long)) - 1 - __builtin_clzll(need - 1);  // 2^power < need <= 2^(power+1)
   size_t step = size_t(1) << (power - 2);
   size_t quarter = (need - (size_t(1) << power) + step - 1) / step;  // 1..4
-  return {4 * power + int(quarter) - 1, (size_t(1) << power) + quarter * step};
+  Class c = {4 * power + int(quarter) - 1, (size_t(1) << power) + quarter * step};
+  if (c.size >= large) c.size = round_up(need, page);
+  return c;
 }
 
 void* system_take(size_t size) {
@@ -56,8 +63,7 @@ void* system_take(size_t size) {
   return std::aligned_alloc(alignment, size);
 #else
   size_t align = size >= huge_page ? huge_page : alignment;
-  size = (size + align - 1) / align * align;
-  void* block = std::aligned_alloc(align, size);
+  void* block = std::aligned_alloc(align, round_up(size, align));
 #ifdef __linux__
   if (block && size >= huge_page) madvise(block, size, MADV_HUGEPAGE);
 #endif
@@ -76,42 +82,39 @@ void system_give(void* block) {
 }  // namespace
 
 Arena::~Arena() {
-  trim(0);
   for (void* slab : slabs_) system_give(slab);
+  for (auto [segment, size] : segments_) system_give(segment);
 }
 
 void* Arena::take(size_t bytes) {
   if (bytes > largest) return nullptr;
-  Class c = size_class(bytes);
-  void* block = nullptr;
-  if (!free_[c.index].empty()) {
-    block = free_[c.index].back();
-    free_[c.index].pop_back();
-    if (c.size >= large) idle_ -= c.size;
-  } else {
-    block = c.size >= large ? map(c.size) : carve(c.size);
-  }
+  auto [index, size] = size_class(bytes);
+  void* block = size < large ? take_small(index, size) : take_large(size);
   if (!block) return nullptr;
-  forbid(block, c.size);
+  forbid(block, size);
   permit(block, bytes + read_slack);
-  size_t live = live_.fetch_add(c.size, std::memory_order_relaxed) + c.size;
+  size_t live = live_.fetch_add(size, std::memory_order_relaxed) + size;
   if (live > peak()) peak_.store(live, std::memory_order_relaxed);
   return block;
 }
 
 void Arena::give(void* block, size_t bytes) {
-  Class c = size_class(bytes);
-  live_.fetch_sub(c.size, std::memory_order_relaxed);
-  forbid(block, c.size);
-  free_[c.index].push_back(block);
-  if (c.size < large) return;
-  idle_ += c.size;
-  // A loop reuses its own sizes, which size classes round up to at most a quarter more than it ever needed; what lies
-  // idle beyond that is from another time.
-  if (live() + idle_ > peak() + peak() / 2 + idle_floor) trim(peak() / 2 > idle_floor ? peak() / 2 : idle_floor);
+  auto [index, size] = size_class(bytes);
+  live_.fetch_sub(size, std::memory_order_relaxed);
+  forbid(block, size);
+  if (size < large)
+    small_[index].push_back(block);
+  else
+    give_large(static_cast<char*>(block), size);
 }
 
-void* Arena::carve(size_t size) {
+void* Arena::take_small(int size_class, size_t size) {
+  auto& waiting = small_[size_class];
+  if (!waiting.empty()) {
+    void* block = waiting.back();
+    waiting.pop_back();
+    return block;
+  }
   if (slab_left_ < size) {
     void* slab = system_take(slab_bytes);
     if (!slab) return nullptr;
@@ -126,27 +129,79 @@ void* Arena::carve(size_t size) {
   return block;
 }
 
-void* Arena::map(size_t size) {
-  void* block = system_take(size);
-  if (!block && idle_) {
-    trim(0);
-    block = system_take(size);
+// Best fit: the shortest stretch that is long enough, of those the first in memory; what is left of it goes on waiting.
+void* Arena::take_large(size_t size) {
+  auto fit = idle_by_size_.lower_bound({size, nullptr});
+  if (fit == idle_by_size_.end()) {
+    if (!map(size)) return nullptr;
+    fit = idle_by_size_.lower_bound({size, nullptr});
   }
-  if (block) reserved_.fetch_add(size, std::memory_order_relaxed);
+  auto [length, block] = *fit;
+  remove(block, length);
+  if (length > size) put(block + size, length - size);
   return block;
 }
 
-// Hands idle large blocks back, largest first, until at most `keep` bytes wait.
+// Joined with what waits beside it in the same segment; a system's allocator may put two of them side by side.
+void Arena::give_large(char* block, size_t size) {
+  auto after = idle_.lower_bound(block);
+  auto before = after == idle_.begin() ? idle_.end() : std::prev(after);
+  if (after != idle_.end() && after->first == block + size && !segments_.count(block + size)) {
+    auto [begin, length] = *after;
+    remove(begin, length);
+    size += length;
+  }
+  if (before != idle_.end() && before->first + before->second == block && !segments_.count(block)) {
+    auto [begin, length] = *before;
+    remove(begin, length);
+    block = begin;
+    size += length;
+  }
+  put(block, size);
+}
+
+void Arena::put(char* begin, size_t size) {
+  idle_.emplace(begin, size);
+  idle_by_size_.emplace(size, begin);
+}
+
+void Arena::remove(char* begin, size_t size) {
+  idle_.erase(begin);
+  idle_by_size_.erase({size, begin});
+}
+
+// A new segment for a block of `size`, longer than it by part of what there is, so that segments are few.
+bool Arena::map(size_t size) {
+  size_t least = round_up(size, huge_page), need = std::max(peak(), live() + least), limit = need + need / 2 + spare;
+  if (mapped_ + least > limit) trim(limit - least);
+  size_t length = std::max(least, round_up(std::min(mapped_ / 4, spare), huge_page));
+  void* segment = system_take(length);
+  if (!segment) {
+    trim(0);
+    segment = system_take(length = least);
+  }
+  if (!segment) return false;
+  forbid(segment, length);
+  segments_.emplace(static_cast<char*>(segment), length);
+  put(static_cast<char*>(segment), length);
+  mapped_ += length;
+  reserved_.fetch_add(length, std::memory_order_relaxed);
+  return true;
+}
+
+// Hands back segments in which nothing lives, shortest first, until at most `keep` bytes are mapped: the longest serve
+// every size.
 void Arena::trim(size_t keep) {
-  for (int i = classes - 1; i >= 0 && idle_ > keep; i--) {
-    size_t power = size_t(i) / 4, size = (size_t(1) << power) + (size_t(i) % 4 + 1) * (size_t(1) << (power - 2));
-    if (power < 8 || size < large) break;
-    while (idle_ > keep && !free_[i].empty()) {
-      system_give(free_[i].back());
-      free_[i].pop_back();
-      idle_ -= size;
-      reserved_.fetch_sub(size, std::memory_order_relaxed);
-    }
+  for (auto next = idle_by_size_.begin(); next != idle_by_size_.end() && mapped_ > keep;) {
+    auto [size, begin] = *next++;
+    auto segment = segments_.find(begin);
+    if (segment == segments_.end() || segment->second != size) continue;
+    remove(begin, size);
+    segments_.erase(segment);
+    permit(begin, size);
+    system_give(begin);
+    mapped_ -= size;
+    reserved_.fetch_sub(size, std::memory_order_relaxed);
   }
 }
 

@@ -1,7 +1,11 @@
-// Memory for tensors and scratch: 64-byte aligned blocks in size classes, reused at once, handed back under pressure.
+// Memory for tensors and scratch: aligned blocks, small ones in size classes and large ones as parts of segments; what
+// is given is taken again at once, and segments are handed back where they outgrow what was ever needed.
 #pragma once
 #include <atomic>
 #include <cstddef>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace quern {
@@ -21,16 +25,24 @@ class Arena {
   size_t reserved() const { return reserved_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr int classes = 4 * 48;
-  void* carve(size_t size);
-  void* map(size_t size);
+  void* take_small(int size_class, size_t size);
+  void* take_large(size_t size);
+  void give_large(char* block, size_t size);
+  bool map(size_t size);
   void trim(size_t keep);
+  void put(char* begin, size_t size);
+  void remove(char* begin, size_t size);
 
-  std::vector<void*> free_[classes];
-  std::vector<void*> slabs_;  // that small blocks are carved from
+  static constexpr int classes = 4 * 17;
+  std::vector<void*> small_[classes];  // blocks that wait, by size class
+  std::vector<void*> slabs_;           // that small blocks are carved from
   char* slab_ = nullptr;
   size_t slab_left_ = 0;
-  size_t idle_ = 0;  // bytes of large blocks that wait in free_
+
+  std::map<char*, size_t> segments_;                 // that large blocks are parts of, by address
+  std::map<char*, size_t> idle_;                     // what of them waits, by address; neighbours are joined
+  std::set<std::pair<size_t, char*>> idle_by_size_;  // the same
+  size_t mapped_ = 0;                                // bytes of all segments
   std::atomic<size_t> live_{0}, peak_{0}, reserved_{0};
 };
 
