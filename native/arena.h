@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <utility>
@@ -29,9 +30,9 @@ class Arena {
   void* take_large(size_t size);
   void give_large(char* block, size_t size);
   bool map(size_t size);
-  void trim(size_t keep);
-  void put(char* begin, size_t size);
-  void remove(char* begin, size_t size);
+  void trim(uint64_t keep);
+  void add_idle(char* begin, size_t size);
+  void remove_idle(char* begin, size_t size);
 
   static constexpr int classes = 4 * 17;
   std::vector<void*> small_[classes];  // blocks that wait, by size class
