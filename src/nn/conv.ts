@@ -1,6 +1,7 @@
 import { ArgumentError } from '../errors.js'
 import { checkBoolean, checkInteger, checkOptions, checkPair } from '../ops/check.js'
-import { checkPadding, conv1d, conv2d, type NamedPadding, type Pair } from '../ops/conv.js'
+import { conv1d, conv2d } from '../ops/conv.js'
+import { checkPadding, type NamedPadding, type Pair } from '../ops/conv-shape.js'
 import { convTranspose2d } from '../ops/convtranspose.js'
 import { empty } from '../ops/create.js'
 import { onImages } from '../ops/images.js'

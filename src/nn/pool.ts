@@ -8,7 +8,7 @@ import {
   checkAdaptiveSize,
 } from '../ops/adaptivepool.js'
 import { checkInteger, checkPair } from '../ops/check.js'
-import type { Pair } from '../ops/conv.js'
+import type { Pair } from '../ops/conv-shape.js'
 import {
   type AvgPool1dOptions,
   type AvgPool2dOptions,

@@ -14,7 +14,7 @@ import {
 } from '../tensor.js'
 import { checkBoolean, checkInteger, checkOptions, checkPair } from './check.js'
 import { eq, where } from './compare.js'
-import { outputSize, type Pair } from './conv.js'
+import { outputSize, type Pair } from './conv-shape.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
 import { add, div, mul, sub } from './elementwise.js'
