@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { WASI } from 'node:wasi'
 
 const [program = '', ...args] = process.argv.slice(2)
-const wasi = new WASI({ version: 'preview1', args: [program, ...args] })
+// Exported so that something refers to it: Node 20 collects it while the program runs, and aborts in its next write.
+export const wasi = new WASI({ version: 'preview1', args: [program, ...args] })
 const module = new WebAssembly.Module(readFileSync(program))
 const instance = new WebAssembly.Instance(module, {
   wasi_snapshot_preview1: wasi.wasiImport,
