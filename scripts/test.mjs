@@ -40,7 +40,7 @@ function runVitest() {
   mkdirSync(join(root, 'build'), { recursive: true })
   const vitest = join(createRequire(import.meta.url).resolve('vitest/package.json'), '../vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const { status } = spawnSync(process.execPath, [vitest, 'run', ...reporters, ...vitestArguments], {
+  const { status, signal } = spawnSync(process.execPath, [vitest, 'run', ...reporters, ...vitestArguments], {
     cwd: root,
     stdio: 'inherit',
   })
@@ -52,6 +52,7 @@ function runVitest() {
   const { numPassedTests: passed = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0 } = counts
   // A file that cannot be loaded, or an unhandled error, fails without a failed test.
   const failed = numFailedTests || (status === 0 ? 0 : 1)
+  if (failed && !numFailedTests) console.log(`vitest ended with ${signal ?? status}, and no test failed`)
   count({ passed, failed, skipped: numPendingTests + numTodoTests })
 }
 
