@@ -103,11 +103,11 @@ test('graphs of gradients are collected', async () => {
     const [g] = grad(loss, [x], { createGraph: true })
     sum((g as Tensor).square()).backward({ createGraph: true })
   }
-  // The engine may still refer to the last step from its stack, but to no more.
+  // V8 may still refer to the last step from its stack, but to no more: 6 MB, where one forgotten tensor a step were 64.
   for (let i = 0; i < 5; i++) step()
   const after = await live()
-  for (let i = 0; i < 40; i++) step()
-  expect(await live()).toBeLessThan(after + 2 ** 21)
+  for (let i = 0; i < 160; i++) step()
+  expect(await live()).toBeLessThan(after + 2 ** 23)
 })
 
 test('checkpoint keeps less, and has the same gradients and dropout mask', async () => {
