@@ -88,13 +88,13 @@ Arena::~Arena() {
   for (auto [segment, size] : segments_) system_give(segment);
 }
 
-void* Arena::take(size_t bytes) {
+void* Arena::take(uint64_t bytes) {
   if (bytes > largest) return nullptr;
-  auto [index, size] = size_class(bytes);
+  auto [index, size] = size_class(size_t(bytes));
   void* block = index < 0 ? take_large(size) : take_small(index, size);
   if (!block) return nullptr;
   forbid(block, size);
-  permit(block, bytes + read_slack);
+  permit(block, size_t(bytes) + read_slack);
   size_t live = live_.fetch_add(size, std::memory_order_relaxed) + size;
   if (live > peak()) peak_.store(live, std::memory_order_relaxed);
   return block;

@@ -17,8 +17,9 @@ class Arena {
   Arena(const Arena&) = delete;
   ~Arena();
 
-  // Null when the system has no more. Every block may be read `read_slack` bytes past its end.
-  void* take(size_t bytes);
+  // Null when the system has no more, or cannot address as much. Every block may be read `read_slack` bytes past its
+  // end.
+  void* take(uint64_t bytes);
   void give(void* block, size_t bytes);  // bytes as they were taken
 
   size_t live() const { return live_.load(std::memory_order_relaxed); }

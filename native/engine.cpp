@@ -16,8 +16,7 @@ static void run_in_pool(Context& context, i64 tasks, void (*fn)(void*, i64, int)
 
 static void* take_scratch(Context& context, i64 bytes) {
   quern_engine& e = *static_cast<EngineContext&>(context).engine;
-  const bool possible = u64(bytes) <= size_t(-1);
-  void* block = possible ? e.arena.take(size_t(bytes)) : nullptr;
+  void* block = e.arena.take(u64(bytes));
   if (block)
     e.scratch.push_back({block, size_t(bytes)});
   else
@@ -31,8 +30,7 @@ void quern_engine::alloc(u32 id, u64 bytes) {
   if (id >= buffers.size()) buffers.resize(size_t(id) + 64 + buffers.size() / 2);
   Buffer& b = buffers[id];
   if (b.data) return fail(QUERN_BAD_COMMAND, id, double(bytes));
-  const bool possible = bytes <= size_t(-1);
-  b = {possible ? arena.take(size_t(bytes)) : nullptr, size_t(bytes), false};
+  b = {arena.take(bytes), size_t(bytes), false};
   if (!b.data) {
     b.poisoned = true;
     fail(QUERN_OUT_OF_MEMORY, id, double(bytes));
