@@ -9,13 +9,11 @@ export type Pair = number | readonly [number, number]
 /** 'valid': none; 'same': as much as keeps the size, the odd one after. */
 export type NamedPadding = 'same' | 'valid'
 
-/** @internal The numbers that the three commands of a convolution share. */
-export interface Geometry {
+/** @internal The numbers that the commands of convolutions and poolings share: images, and the windows over them. */
+export interface Windows {
   n: number
-  ic: number
   ih: number
   iw: number
-  oc: number
   oh: number
   ow: number
   kh: number
@@ -24,12 +22,18 @@ export interface Geometry {
   strideW: number
   padH: number
   padW: number
+}
+
+/** @internal The numbers that the three commands of a convolution share. */
+export interface Geometry extends Windows {
+  ic: number
+  oc: number
   dilH: number
   dilW: number
   groups: number
 }
 
-interface Windows {
+interface WindowOptions {
   stride?: Pair
   padding?: Pair | NamedPadding
   dilation?: Pair
@@ -42,7 +46,7 @@ export function geometry<D extends FloatDType>(
   x: Tensor<D>,
   weight: Tensor<D>,
   bias: Tensor<D> | null,
-  options: Windows,
+  options: WindowOptions,
   shapes: string,
 ): Geometry {
   checkSameDType(op, x, weight)

@@ -14,7 +14,7 @@ import {
 } from '../tensor.js'
 import { checkBoolean, checkInteger, checkOptions, checkPair } from './check.js'
 import { eq, where } from './compare.js'
-import { outputSize, type Pair } from './conv-shape.js'
+import { outputSize, type Pair, type Windows } from './conv-shape.js'
 import { to } from './convert.js'
 import { arange } from './create.js'
 import { add, div, mul, sub } from './elementwise.js'
@@ -49,19 +49,8 @@ type WithIndices = { returnIndices: true }
 const byteWindow = 254
 
 /** The numbers that the commands of a pooling share. */
-interface Geometry {
-  n: number
+interface Geometry extends Windows {
   c: number
-  ih: number
-  iw: number
-  oh: number
-  ow: number
-  kh: number
-  kw: number
-  strideH: number
-  strideW: number
-  padH: number
-  padW: number
 }
 interface Dilated extends Geometry {
   dilH: number
